@@ -1,0 +1,185 @@
+"""Passages → the sentences that answer a question, with what speaks for and against each."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.answering import spans
+from app.answering.matching import coverage, match_term, squeeze
+from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, Question, Term
+from app.loading import fields as keys
+from app.text import fold, split_sentences
+from app.types import Document, Passage, Span
+
+READ_PASSAGES = 6
+"""How many of the best passages are read sentence by sentence."""
+MIN_CHARS = 6
+"""Shorter sentences answer nothing by themselves (labels and lines of the document's fields are answered elsewhere)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence that may answer. Every score is higher for better evidence."""
+
+    passage: Passage
+    span: Span
+    text: str
+    lexical: float
+    """Share of the question's words in the sentence and its headings, 0 to 1."""
+    context: float
+    """The same in the whole passage, 0 to 1."""
+    dense: float
+    """Cosine of question and sentence."""
+    fit: float
+    """Whether it holds the kind of answer asked for, 0 to 1."""
+    highlights: tuple[tuple[int, int], ...]
+    """Offsets of the short answer inside the sentence."""
+
+
+def sentences_of(passage: Passage, document: Document) -> list[Span]:
+    """Return the sentences and semicolon clauses of a passage, without the mark that ends a clause."""
+    return [
+        Span(span.start, span.end - 1) if document.text[span.end - 1] in "；;" else span
+        for span in split_sentences(document.text, passage.chunk.span, clauses=True)
+        if len(span.of(document.text)) >= MIN_CHARS
+    ]
+
+
+def weigh(
+    question: Question, passage: Passage, span: Span, document: Document, dense: float
+) -> Evidence:
+    """Score one sentence of a passage."""
+    text = span.of(document.text)
+    sentence = squeeze(text)
+    headings = squeeze(" ".join((document.title, *passage.chunk.heading)))
+    fit, highlights = fit_of(question, text)
+    terms = _telling(question.terms, document)
+    return Evidence(
+        passage=passage,
+        span=span,
+        text=text,
+        lexical=_lexical(terms, sentence, headings),
+        context=coverage(terms, squeeze(passage.chunk.text) + headings),
+        dense=dense,
+        fit=fit,
+        highlights=highlights,
+    )
+
+
+def _telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:
+    """Return the terms, those that name the issuing body or its place lighter: they tell no sentence from another."""
+    issuer = document.field(keys.ISSUER)
+    home = squeeze(issuer.value) if issuer else ""
+    return tuple(Term(t.text, t.weight * 0.3, t.is_name) if t.text in home else t for t in terms)
+
+
+def _lexical(terms: Sequence[Term], sentence: str, headings: str) -> float:
+    """Return the weighted share of the terms in a sentence; one that only the headings hold counts half."""
+    total = sum(term.weight for term in terms)
+    found = sum(
+        term.weight * max(match_term(term.text, sentence), 0.5 * match_term(term.text, headings)) for term in terms
+    )
+    return found / total if total else 0.0
+
+
+WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (re.compile(r"倍"), (spans.TIMES,)),
+    (re.compile(r"周?岁"), (spans.AGE,)),
+    (re.compile(r"年|天|个?月|个?小时|个?工作日"), (spans.DURATION, spans.DATE)),
+    (re.compile(r"人|名|位"), (spans.PEOPLE,)),
+    (re.compile(r"钱|[万亿]?元|个?亿|资金|经费"), (spans.MONEY,)),
+    (re.compile(r"成"), (spans.PERCENT,)),
+    (re.compile(r"个百分点"), (spans.PERCENT,)),
+    (re.compile(r"[个家所份项类种座款条件批次场大户届期道台套亩]"), (spans.COUNT, spans.PEOPLE)),
+)
+"""Which kinds of figure the counted thing behind 多少 or 几 asks for."""
+WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (re.compile(r"倍|\btimes\b"), (spans.TIMES,)),
+    (re.compile(r"年龄|岁|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
+    (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
+    (re.compile(r"多久|多长时间|多长(?!度)|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE)),
+    (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
+    (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
+    (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
+)  # fmt: skip
+"""Which kinds of figure the words of a question ask for; the first that matches decides."""
+
+
+def wanted_figures(question: Question) -> tuple[str, ...]:
+    """Return the kinds of figure that a question may be answered with."""
+    by_unit = next((kinds for pattern, kinds in WANTED_UNITS if pattern.match(question.unit)), None) if question.unit else None
+    if by_unit:
+        return by_unit
+    for pattern, kinds in WANTED_FIGURES:
+        if pattern.search(question.text):
+            return kinds
+    return (spans.COUNT, spans.PEOPLE, spans.MONEY, spans.PERCENT, spans.TIMES)
+
+
+def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
+    """Return how well a sentence holds the kind of answer asked for, 0 to 1, and where that answer stands."""
+    if question.kind == FIGURE:
+        return _figure_fit(question, sentence, wanted_figures(question))
+    if question.kind == DATE:
+        return _figure_fit(question, sentence, (spans.DATE, spans.DURATION))
+    if question.kind in (LIST, WHO, WHICH, WHERE):
+        return _name_fit(question, sentence)
+    return 0.5, ()
+
+
+def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tuple[float, tuple[tuple[int, int], ...]]:
+    """Find the figure of a wanted kind that stands closest to the question's words."""
+    figures = [figure for figure in spans.find_figures(sentence) if figure.kind in wanted]
+    figures = [figure for figure in figures if not _is_given(question, sentence[figure.start : figure.end])]
+    if not figures:
+        return 0.0, ()
+    scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
+    best = max(scores)
+    chosen = figures[scores.index(best)]
+    return max(0.05, min(1.0, best)), ((chosen.start, chosen.end),)
+
+
+def _is_given(question: Question, figure: str) -> bool:
+    """Tell whether a figure stands in the question itself, so that it can't be the answer."""
+    squeezed = squeeze(figure)
+    return squeezed in squeeze(question.text) and any(character.isdigit() for character in squeezed)
+
+
+def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, wanted: Sequence[str]) -> float:
+    """Return how close the question's words stand to a figure: in its own item of a list, its clause, the one before."""
+    item = squeeze(_around(sentence, figure.start, figure.end, "，,、；;：:（(）)。"))
+    clause = squeeze(_around(sentence, figure.start, figure.end, "，,；;。"))
+    clause_start = max((sentence.rfind(mark, 0, figure.start) for mark in "，,；;。"), default=-1)
+    wider = squeeze(_around(sentence, max(0, clause_start - 1), figure.end, "，,；;。"))
+    terms = tuple(term for term in question.terms if term.text not in (question.unit, figure.unit))
+    score = 0.4 * coverage(terms, item) + 0.3 * coverage(terms, clause) + 0.3 * coverage(terms, wider)
+    if question.unit and figure.unit and (question.unit.startswith(figure.unit) or figure.unit in question.unit):
+        score += 0.15
+    if any(year in item for year in question.years):
+        score += 0.2
+    return score - 0.05 * wanted.index(figure.kind)
+
+
+def _around(sentence: str, start: int, end: int, marks: str) -> str:
+    """Return the piece of a sentence between the marks next to [start, end)."""
+    left = max((sentence.rfind(mark, 0, start) for mark in marks), default=-1) + 1
+    right = min((cut for mark in marks if (cut := sentence.find(mark, end)) >= 0), default=len(sentence))
+    return sentence[left:right]
+
+
+_ASKS_FOR_NAME = re.compile(r"标题|题目|名称|名字|叫|称|哪[份部本个]?(?:报告|文件|法|条例|规划)")
+
+
+def _name_fit(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
+    """Find the list, 《title》 or “term” that stands closest to the question's words."""
+    is_list = question.kind == LIST
+    titles = spans.find_titles(sentence)
+    found = (spans.find_lists(fold(sentence)) or (titles if len(titles) > 1 else [])) if is_list else titles
+    fresh = [(start, end) for start, end in found if squeeze(sentence[start:end]) not in squeeze(question.text)]
+    if not fresh:
+        return (0.3 if is_list else 0.5), ()
+    closeness = [coverage(question.terms, squeeze(sentence[max(0, start - 25) : end + 20])) for start, end in fresh]
+    best = max(closeness)
+    if is_list or _ASKS_FOR_NAME.search(question.text):
+        return 0.4 + 0.6 * best, (fresh[closeness.index(best)],)
+    return 0.5, (fresh[closeness.index(best)],) if best > 0.5 else ()

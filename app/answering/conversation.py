@@ -1,0 +1,135 @@
+"""A follow-up question → a question that stands alone; a question of several parts → its parts. Rules, no model."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.answering.metadata import asked_keys
+from app.answering.question import OPEN, QUESTION_WORDS, YEAR, Question, Term, has_question_word, parse_question
+from app.text import fold
+from app.types import Turn
+
+_LEADING = re.compile(r"^(?:那么?|然后|还有|另外|以及|再问一下|继续|再说说|接着|和|跟|与|同|and|what about|how about|then)+\s*[，,]?\s*", re.IGNORECASE)
+_TRAILING = re.compile(r"(?:呢|呀|啊|吧)?[？?。!！\s]*$")
+_PRONOUN = re.compile(r"这[方一]面|它们?|他们?|她们?|这[个些项家份]?(?!份答复|份文件|个答复|个文件)(?:基金|计划|项目|平台|机构|公司|中心|联盟|人)?|那[个些项家]|该(?:基金|计划|项目|平台|机构|公司|中心|联盟)?"
+                      r"|其(?!中|他)|两者|上述|\b(?:it|its|they|their|them|that|those|this one)\b", re.IGNORECASE)
+_POINTS_BACK = re.compile(r"^(?:具体|分别|其中|都|一共|总共|又|也|为什么|为何|怎么|如何|哪[一二三四五六七八九十几\d个些])")
+_ENDS_ELLIPTIC = re.compile(r"呢[？?。!！\s]*$")
+_ATTRIBUTE = re.compile(r"额|规模|人数|数量|比例|占比|比重|时间|日期|年龄|条件|金额|倍数?|次数|作用|功能|目标|对象|范围|单位|名称|内容|要求|标准|方式|来源")
+_COMPARED = re.compile(r"比$|相比$|的话$|而言$|来说$")
+
+
+SAYS_LITTLE = 1.6
+"""A question whose words weigh less than this (one noun and no name) can't stand alone."""
+
+
+def stand_alone(question: str, history: Sequence[Turn]) -> str:
+    """Return the question with what it takes from the conversation put in; unchanged if it needs nothing.
+
+    那总资助额呢？ after 四类计划共资助了多少人？ asks for the attribute of the same subject; 那启明星呢？ asks the same of
+    another name; 它的规模多大？ points at the subject.
+    """
+    for turn in history:
+        turn_question = turn.question.strip()
+        if turn_question == question.strip():
+            return question
+    if not history or not _needs_history(question):
+        return question
+    previous = stand_alone(history[-1].question, history[:-1])
+    core = _COMPARED.sub("", _TRAILING.sub("", _LEADING.sub("", question.strip())))
+    asked = parse_question(core)
+    if asked_keys(asked.text) and not _PRONOUN.search(core):
+        return core
+    if asked.kind == OPEN:
+        return _with_attribute(core, previous) if _ATTRIBUTE.search(core) else _with_other_name(core, asked, previous)
+    core = _PRONOUN.sub("", core).lstrip("的 ")
+    own_words = [term for term in parse_question(core).terms if not _NUMERAL.match(term.text) and len(term.text) > 1]
+    return f"{_subject(previous) if own_words else _content(previous)} {core}"
+
+
+_NUMERAL = re.compile(r"[\d一二三四五六七八九十几]")
+
+
+def _needs_history(question: str) -> bool:
+    text = question.strip()
+    if _ENDS_ELLIPTIC.search(text) or _LEADING.match(text):
+        return True
+    asked = parse_question(text)
+    says_little = sum(term.weight for term in asked.terms) < SAYS_LITTLE and not asked_keys(asked.text)
+    return bool(_PRONOUN.search(text)) or says_little or (bool(_POINTS_BACK.match(text)) and len(asked.terms) <= 3)
+
+
+_SUBJECT_END = re.compile(r"是(?!否)|由|有(?!关)|在(?!线)|为(?!了)|多少|多大|几|哪|谁|什么|啥|如何|怎|何时|呢")
+
+
+def _subject(question: str) -> str:
+    """Return what a question is about: its words up to the verb or the question word."""
+    match = _SUBJECT_END.search(question)
+    subject = question[: match.start()] if match else question
+    return subject.strip("，,？? ") if len(subject.strip()) >= 4 else _content(question)
+
+
+def _content(question: str) -> str:
+    """Return a question without its question words."""
+    return " ".join(QUESTION_WORDS.sub(" ", _TRAILING.sub("", question)).split())
+
+
+def _with_attribute(core: str, previous: str) -> str:
+    return f"{_subject(previous)}的{_PRONOUN.sub('', core).lstrip('的 ')}是多少？"
+
+
+def _with_other_name(core: str, asked: Question, previous: str) -> str:
+    """Put a new name, year or subject in the place of the previous question's."""
+    if asked.years and (old := YEAR.search(previous)):
+        return previous.replace(old.group(1), asked.years[0])
+    names = [term for term in parse_question(previous).terms if term.is_name] or list(parse_question(previous).terms)
+    target = _most_alike(core, names)
+    start = fold(previous).find(target.text) if target else -1
+    if target is None or start < 0:
+        return f"{core} {_content(previous)}"
+    return previous[:start] + core + previous[start + len(target.text) :]
+
+
+def _most_alike(core: str, names: Sequence[Term]) -> Term | None:
+    """Return the name that the new one most likely replaces: one of its ending, else the first."""
+    same_ending = [term for term in names if core and term.text[-1] == fold(core)[-1]]
+    return next(iter(same_ending or names), None)
+
+
+_BETWEEN_QUESTIONS = re.compile(r"[？?；;]+\s*(?=\S)")
+_BETWEEN_CLAUSES = re.compile(r"[，,]\s*(?:另外|还有|以及|同时|并且|并|又|和|and\b)?\s*|\s*(?:以及|还有|另外)\s*|\band\b", re.IGNORECASE)
+_PAIR = re.compile(r"^(?P<first>[^，,。]{2,30}?)(?:和|与|、|及|以及)(?P<second>[^，,。]{2,30}?)(?:各自?|分别)(?P<rest>.{2,})$")
+MAX_PARTS = 3
+
+
+def split_parts(question: str) -> list[str]:
+    """Return the questions that one text asks, at most three; the later ones carry on from the first."""
+    asked = [part.strip() for part in _BETWEEN_QUESTIONS.split(question) if part.strip()]
+    parts: list[str] = []
+    for text in asked:
+        clauses = [clause for clause in _BETWEEN_CLAUSES.split(text) if clause and clause.strip()]
+        if len(clauses) > 1 and all(has_question_word(clause) and len(clause) > 2 for clause in clauses):
+            parts += clauses
+        elif (pair := _PAIR.match(text)) and bool(asked_keys(fold(pair["first"]))) != bool(asked_keys(fold(pair["second"]))):
+            parts += [pair["first"], pair["second"] + pair["rest"]]
+        elif pair and not asked_keys(fold(text)):
+            parts += [pair["first"] + pair["rest"], pair["second"] + pair["rest"]]
+        else:
+            parts.append(text)
+    parts = [part for part in parts if parse_question(part).terms or asked_keys(fold(part))]
+    return parts[:MAX_PARTS] if len(parts) > 1 else [question]
+
+
+def parse_parts(question: str) -> list[Question]:
+    """Return the parsed parts of a question; a part without a subject of its own takes over the first one's words."""
+    questions = [parse_question(part) for part in split_parts(question)]
+    first = questions[0]
+    return [first, *(_with_subject(later, first) for later in questions[1:])]
+
+
+def _with_subject(later: Question, first: Question) -> Question:
+    own = {term.text for term in later.terms}
+    if sum(term.weight for term in later.terms) >= 2.5 and not later.text.startswith(("其中", "其", "它", "总")):
+        return later
+    borrowed = tuple(Term(t.text, t.weight * 0.4, t.is_name) for t in first.terms if t.text not in own)
+    return replace(later, terms=later.terms + borrowed, years=later.years or first.years)

@@ -1,0 +1,144 @@
+"""Passages → an answer made of verbatim sentences, each with its citation, or a refusal. Needs no language model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, weigh
+from app.answering.conversation import parse_parts
+from app.answering.metadata import answer_from_fields
+from app.answering.outline import answer_from_outline
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, Question
+from app.answering.support import THRESHOLD, probability, support_of
+from app.types import Document, Passage, Span, Vectors
+
+MAX_SENTENCES = 3
+"""An answer's sentences; only the headings of an outline may be more."""
+MAX_TOPICS = 20
+TOPIC_SENTENCE = 30
+"""A sentence shorter than this (一是完善人才政策。) only names what the next ones say."""
+
+Similarity = Callable[[str, Sequence[str]], Vectors]
+"""Cosines of a question and sentences, float32 (n,)."""
+Search = Callable[[str], Sequence[Passage]]
+"""Question → ranked passages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A sentence that answers (a part of) a question. `highlights` are offsets inside the span."""
+
+    document: Document
+    span: Span
+    passage: Passage | None
+    highlights: tuple[tuple[int, int], ...]
+    probability: float
+
+    @property
+    def text(self) -> str:
+        return self.span.of(self.document.text)
+
+    def highlighted(self) -> tuple[str, ...]:
+        return tuple(self.text[start:end].strip() for start, end in self.highlights)
+
+
+def find_answer(
+    question: str, search: Search, similarity: Similarity, documents: Mapping[str, Document]
+) -> tuple[list[Finding], float]:
+    """Return the sentences that answer a question and the best probability; no sentences where nothing answers.
+
+    Each part of the question is answered by itself; parts that nothing answers are left out.
+    """
+    parts = [_answer_part(part, search, similarity, documents) for part in parse_parts(question)]
+    if len(parts) == 1:
+        return parts[0]
+    findings: list[Finding] = []
+    for found, _ in parts:
+        for finding in found[: max(1, MAX_SENTENCES // len(parts))]:
+            findings = _add(findings, finding)
+    return findings, max(certainty for _, certainty in parts)
+
+
+def _add(findings: Sequence[Finding], new: Finding) -> list[Finding]:
+    """Add a finding; one of the same sentence only adds its highlights."""
+    for i, old in enumerate(findings):
+        if old.document.id == new.document.id and old.span == new.span:
+            highlights = tuple(dict.fromkeys(old.highlights + new.highlights))
+            merged = Finding(old.document, old.span, old.passage, highlights, max(old.probability, new.probability))
+            return [*findings[:i], merged, *findings[i + 1 :]]
+    return [*findings, new]
+
+
+def _answer_part(
+    question: Question, search: Search, similarity: Similarity, documents: Mapping[str, Document]
+) -> tuple[list[Finding], float]:
+    passages = search(question.text)
+    nearest = list(dict.fromkeys(passage.chunk.document_id for passage in passages))
+    fields = answer_from_fields(question, [documents[document_id] for document_id in nearest])
+    if fields:
+        return [_plain_finding(f.document, f.field.span, passages, f.field.value) for f in fields], 1.0
+    for document_id in nearest[:1]:
+        if topics := answer_from_outline(question, documents[document_id]):
+            return [_plain_finding(documents[document_id], span, passages) for span in topics[:MAX_TOPICS]], 1.0
+    evidence = read(question, passages, similarity, documents)
+    if not evidence:
+        return [], 0.0
+    best = evidence[0]
+    document = documents[best.passage.chunk.document_id]
+    certainty = probability(support_of(question, best, document))
+    if certainty < THRESHOLD:
+        return [], certainty
+    chosen = [best, *_companions(question, best, evidence)]
+    return [Finding(document, e.span, e.passage, e.highlights, certainty) for e in chosen], certainty
+
+
+def _plain_finding(document: Document, span: Span, passages: Sequence[Passage], value: str = "") -> Finding:
+    """Return a finding that needs no weighing; `value` is highlighted in it."""
+    start = span.of(document.text).find(value) if value else -1
+    passage = next((p for p in passages if p.chunk.document_id == document.id and p.chunk.span.contains(span)), None)
+    return Finding(document, span, passage, ((start, start + len(value)),) if start >= 0 else (), 1.0)
+
+
+def read(
+    question: Question, passages: Sequence[Passage], similarity: Similarity, documents: Mapping[str, Document]
+) -> list[Evidence]:
+    """Return the sentences of the best passages, the likeliest answer first."""
+    located = [
+        (passage, span, documents[passage.chunk.document_id])
+        for passage in passages[:READ_PASSAGES]
+        for span in sentences_of(passage, documents[passage.chunk.document_id])
+    ]
+    if not located:
+        return []
+    cosines = similarity(question.text, [span.of(document.text) for _, span, document in located])
+    evidence = [
+        weigh(question, passage, span, document, float(cosine))
+        for (passage, span, document), cosine in zip(located, cosines, strict=True)
+    ]
+    scores = rank_scores(question, evidence)
+    order = np.argsort(-scores, kind="stable")
+    return [evidence[int(i)] for i in order]
+
+
+def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
+    """Return the score that orders sentences, float32 (n,), higher is better."""
+    dense = np.array([e.dense for e in evidence], dtype=np.float32)
+    spread = (dense - dense.mean()) / (dense.std() + 1e-6)
+    fit_weight = 2.0 if question.kind in (FIGURE, DATE) else 0.7
+    rest = [4.0 * e.lexical + e.context + 0.3 * e.passage.score + fit_weight * e.fit for e in evidence]
+    scores: Vectors = np.array(rest, dtype=np.float32) + 0.4 * spread
+    return scores
+
+
+def _companions(question: Question, best: Evidence, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Return the sentences that belong to the best one where a question asks for more than a fact."""
+    same = sorted((e for e in evidence if e.passage.chunk.id == best.passage.chunk.id), key=lambda e: e.span)
+    if question.kind in (LIST, WHICH):
+        equal = [e for e in same if e.span != best.span and e.lexical >= max(0.7, 0.95 * best.lexical)]
+        return equal[: MAX_SENTENCES - 1]
+    if question.kind not in (HOW, OPEN):
+        return []
+    following = [e for e in same if e.span.start > best.span.start]
+    is_topic_sentence = len(best.text) < TOPIC_SENTENCE
+    return following[: MAX_SENTENCES - 1 if is_topic_sentence else 1 if question.kind == HOW else 0]

@@ -1,0 +1,89 @@
+"""How well a text matches the words of a question: exact, by synonym, by sound, abbreviated or in part."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from pypinyin import Style, lazy_pinyin
+
+from app.answering.question import Term, translations
+from app.text import fold, is_cjk
+
+SYNONYM, SOUND, ABBREVIATION, PARTIAL = 0.85, 0.8, 0.7, 0.6
+"""What a match counts that is not literal; a literal one counts 1."""
+
+_SPACE = re.compile(r"\s+")
+_LATIN = re.compile(r"[a-z0-9]{4,}")
+
+
+def squeeze(text: str) -> str:
+    """Return the search copy without white space, in which 「2020 年」 is 「2020年」."""
+    return _SPACE.sub("", fold(text))
+
+
+@lru_cache(maxsize=1)
+def synonyms() -> Mapping[str, frozenset[str]]:
+    """Return, for each word of synonyms.txt, the other words of its groups; for English ones their translations too."""
+    groups: dict[str, set[str]] = {}
+    for line in Path(__file__).with_name("synonyms.txt").read_text(encoding="utf-8").splitlines():
+        words = [] if line.startswith("#") else line.split()
+        for word in words:
+            groups.setdefault(word, set()).update(words)
+    for phrase, chinese in translations().items():
+        groups.setdefault(phrase, set()).update(chinese)
+    return {word: frozenset(others - {word}) for word, others in groups.items()}
+
+
+def match_term(term: str, text: str) -> float:
+    """Return how well a squeezed text holds a term, 0 to 1."""
+    if term in text:
+        return 1.0
+    if any(word in text for word in synonyms().get(term, ()) if len(word) > 1 or len(term) == 1):
+        return SYNONYM
+    if not all(is_cjk(character) for character in term):
+        return SOUND if len(term) > 4 and _is_misspelt(term, text) else 0.0
+    if len(term) < 2:
+        return 0.0
+    if sound(term) in sound(text):
+        return SOUND
+    if len(term) <= 4 and _abbreviates(term, text):
+        return ABBREVIATION
+    return PARTIAL * _longest_shared(term, text) / len(term) if len(term) > 2 else 0.0
+
+
+def coverage(terms: tuple[Term, ...], text: str) -> float:
+    """Return the weighted share of the terms that a squeezed text holds, 0 to 1; 0 without terms."""
+    total = sum(term.weight for term in terms)
+    return sum(term.weight * match_term(term.text, text) for term in terms) / total if total else 0.0
+
+
+def match_number(number: str, text: str) -> bool:
+    """Tell whether a squeezed text holds a number as a whole: 1 is not in 2018."""
+    return re.search(rf"(?<![\d.]){re.escape(number)}(?![\d]|\.\d)", text) is not None
+
+
+def _is_misspelt(term: str, text: str) -> bool:
+    """Tell whether a Latin word of the text differs from a term in a letter or so."""
+    return bool(difflib.get_close_matches(term, _LATIN.findall(text), n=1, cutoff=0.85))
+
+
+@lru_cache(maxsize=8192)
+def sound(text: str) -> str:
+    """Return the syllables of a text without tones, each with a mark in front: 「|yang|fan」."""
+    return "|" + "|".join(lazy_pinyin(text, style=Style.NORMAL, errors=list)) + "|"
+
+
+def _abbreviates(term: str, text: str) -> bool:
+    """Tell whether the characters of a term stand in order, close together, at the head of words: 交大 for 交通大学."""
+    pattern = r"[\u3400-\u9fff]{0,3}".join(map(re.escape, term))
+    return re.search(pattern, text) is not None
+
+
+def _longest_shared(term: str, text: str) -> int:
+    """Return the length of the longest piece of a term, two characters or more, that a text holds."""
+    for length in range(len(term) - 1, 1, -1):
+        if any(term[i : i + length] in text for i in range(len(term) - length + 1)):
+            return length
+    return 0

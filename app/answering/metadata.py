@@ -1,0 +1,113 @@
+"""Questions about the document itself (文号? 联系人? 哪天?), answered from the line that says it."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from app.answering.matching import match_term, squeeze
+from app.answering.question import STOP_WORDS, Question, Term
+from app.loading import fields as keys
+from app.text import fold
+from app.types import Document, Field
+
+ASKS: dict[str, re.Pattern[str]] = {
+    keys.NUMBER: re.compile(r"文号|发文字号|文件(?:编)?号|公文号|答复(?:编)?号|发文号|\b(?:document|reference|file) (?:number|no)\b"),
+    keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b"),
+    keys.TITLE: re.compile(r"(?:文件|答复|文档|公文|通知|全称)的?(?:全称|标题|题目|名称|名字)|^标题|\btitle\b"),
+    keys.ISSUER: re.compile(
+        r"发文(?:机关|单位|部门)|谁(?:发|写|作出?|出具|答复|回复|印发|签发)的?|由?(?:哪[个家]?(?:单位|部门|机关|机构|委办局?)|谁)"
+        r"[\u3400-\u9fff]{0,4}(?:发布|发出|作出|做出|答复|回复|制定|印发|出具|写|发)的?|落款(?:单位|是)|(?:答复|回复|发布|制定)(?:单位|机关|部门|方)"
+        r"|署名|\bwho (?:issued|wrote|signed|published|replied)|\bissu(?:er|ed by)\b|\bissuing\b"
+    ),
+    keys.ADDRESSEE: re.compile(
+        r"主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b"
+    ),
+    keys.PRINTED: re.compile(r"印发(?:的?(?:日期|时间)|于)|(?:什么时候|何时|哪天|哪一天|几号|几月几[日号])(?:.{0,4})印发|印发.{0,3}(?:哪天|何时|什么时候)|\bprinted\b"),
+    keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印发"),
+    keys.DATE: re.compile(
+        r"成文日期|发文(?:日期|时间)|落款(?:日期|时间)|(?:^|[和与及、,]|以及)(?:的|成文)?日期|(?:答复|文件|公文|回复|通知|这份|签发|签署|写|发出?|作出|做出|发布|出具|成文)的?(?:日期|时间)"
+        r"|(?:答复|文件|公文|回复|这份).{0,8}(?:什么时候|何时|哪一?天|哪一?年|几月几[日号]|几[号日]|多会儿|啥时候)"
+        r"|(?:什么时候|何时|哪一?天|几月几[日号]|几[号日]|啥时候)(?:.{0,4})(?:答复|回复|发文|发出|发的|写的|签发|成文|作出|出具|落款|签署)|^[是在]?(?:哪一?天|几月几[日号])(?:的)?[?？]?$"
+        r"|\b(?:dated|date of (?:the|this)|when was (?:the|this|it) (?:\w+ )?(?:issued|written|signed|published|dated|reply|document))|\bwhat date\b|\bissue date\b"
+    ),
+    keys.CONTACT: re.compile(r"联系人|经办人|承办人|联络人|(?:找|联系|联络|问)(?:的是)?(?:谁|哪位|哪个人|什么人)|\bcontact (?:person|name)\b|\bwho\b.{0,20}\bcontact\b(?: person)?"),
+    keys.PHONE: re.compile(r"电话|手机|座机|(?:联系|打)(?:.{0,3})号码|怎么(?:打|联系)|怎样联系|如何联系|联系方式|\b(?:tele)?phone\b|\bcall\b|\bcontact (?:number|details)\b"),
+    keys.ADDRESS: re.compile(
+        r"地址|(?:办公|单位|科委|机关|部门).{0,4}(?:在哪|什么地方|何处|哪里|哪儿|哪条路)|去哪(?:里|儿)?(?:找|办)|联系方式|\baddress\b(?!ed)|\boffice located\b"
+    ),
+    keys.POSTCODE: re.compile(r"邮编|邮政编码|\b(?:post(?:al)?\s?code|zip)\b"),
+    keys.COPIES: re.compile(r"抄[送报]|\bcc\b|\bcopied to\b|\bcopies\b"),
+    keys.OUTCOME: re.compile(r"(?:办理|处理|提案)的?(?:结果|情况是|结论)|采纳|\boutcome\b|\bhandling result\b"),
+    keys.DISCLOSURE: re.compile(
+        r"公开(?:属性|方式|类别|范围|情况|程度)|(?:是否|能否|可否|能不能|可不可以|会不会|是不是|可以|能|会|全文|主动|依申请|对外)(?:全文|主动|对外|对社会|向社会)?公开"
+        r"|公开吗|\bdisclosure\b|\bpublicly? (?:disclosed|available|released)\b"
+    ),
+}  # fmt: skip
+"""How each field is asked for, over the folded question."""
+
+ABOUT_DOCUMENT = re.compile(
+    r"这[个份篇封项件次]|该|本|此|文件|答复函?|回复|复函|公文|文档|提案|函|通知|单位|部门|机关|机构|科委|委员会|政府|上面|里面?|文中|材料|工作人员|负责|人|是|在|的"
+    r"|写|发|出|作|做|给|送|由|号码|多少|有没有|打|办理|咨询|请教|反映|问题|找|去|对应|官方|正式|最后|落款|标注|显示|全文|全称|姓名|名字|叫|市"
+    r"|\b(?:the|this|that|document|reply|letter|number|contact|office|of|for|is|was|what|who|whom|where|when|on|in|to|by|its|it|and|a)\b"
+)
+"""Words of such a question that only point at the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldAnswer:
+    """A field of a document that answers a question."""
+
+    document: Document
+    field: Field
+
+
+def asked_keys(text: str) -> list[str]:
+    """Return the field keys that a folded question asks for, in the order in which it names them."""
+    found = [(match.start(), key) for key, pattern in ASKS.items() if (match := pattern.search(text))]
+    names = [key for _, key in sorted(found)]
+    if keys.PRINTED in names and keys.DATE in names and "印发" in text:
+        names.remove(keys.DATE)
+    if keys.PRINTER in names and keys.ISSUER in names:
+        names.remove(keys.ISSUER)
+    return names
+
+
+def answer_from_fields(question: Question, documents: Iterable[Document]) -> list[FieldAnswer]:
+    """Return the fields that answer a question about a document; none if it is about something else.
+
+    The rest of the question must be found among the document's own fields: a phone number of another body is not
+    answered with the one at hand.
+    """
+    wanted = asked_keys(question.text)
+    for document in documents:
+        asked = wanted or _asked_by_label(question.text, document)
+        present = [field for key in asked if (field := document.field(key)) and field.span.end > field.span.start]
+        if present and _is_about(question, asked, document):
+            return [FieldAnswer(document, field) for field in present]
+    return []
+
+
+def _asked_by_label(text: str, document: Document) -> list[str]:
+    """Return the keys that a question names by the document's own label."""
+    return [field.key for field in document.fields if field.key not in ASKS and fold(field.key) in text]
+
+
+def _is_about(question: Question, asked: Collection[str], document: Document) -> bool:
+    """Tell whether a question's other words describe the document: found in its title, issuer, number or other fields."""
+    rest = question.text
+    for key in asked:
+        rest = ASKS[key].sub(" ", rest) if key in ASKS else rest.replace(fold(key), " ")
+    identity = squeeze(" ".join(f"{field.key} {field.value}" for field in document.fields) + document.title)
+    others = [t for t in question.terms if t.text in rest and _names_something(t) and not _only_points(t.text)]
+    return all(match_term(term.text, identity) >= 0.7 for term in others) and all(
+        year in identity for year in question.years
+    )
+
+
+def _names_something(term: Term) -> bool:
+    """Tell a noun or a name from verbs and measure words (一封), which say nothing about which document is meant."""
+    return (term.is_name or term.weight >= 0.9) and not re.match(r"^一.$", term.text)
+
+
+def _only_points(word: str) -> bool:
+    return word in STOP_WORDS or not ABOUT_DOCUMENT.sub("", word)

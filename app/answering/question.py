@@ -1,0 +1,199 @@
+"""What a question asks for: its parts, the kind of answer each wants, and the words the evidence must match."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import rjieba
+
+from app.text import fold, is_cjk
+
+FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
+    "figure", "date", "who", "where", "list", "which", "how", "whether", "open",
+)  # fmt: skip
+
+ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (LIST, re.compile(r"哪些|哪[两二三四五六七八九十几\d]+|有哪|有啥|都有|名单|列举|列出|哪几|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
+                      r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
+    (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?[天年月日]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
+    (FIGURE, re.compile(r"多少|几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
+    (WHERE, re.compile(r"哪里|哪儿|何处|在哪(?![些个家所份项类种座位年])|什么地方|啥地方|[到往去放]哪(?![些个家所份项类种座位年])|\bwhere\b")),
+    (WHO, re.compile(r"谁|哪位|什么人|哪个人|哪类人|哪种人|\bwho(?:m|se)?\b")),
+    (HOW, re.compile(r"如何|怎[么样]|怎|咋|为什么|为何|为啥|何以|哪方面|什么(?:措施|做法|打算|作用|方式|办法|举措|安排)|通过什么|靠什么|\bhow\b|\bwhy\b")),
+    (WHICH, re.compile(r"哪|什么|啥|\bwhich\b|\bwhat\b")),
+)  # fmt: skip
+"""What asks for each kind of answer, tried in this order."""
+NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (DATE, re.compile(r"(?:日期|时间|年份|期限)(?:是|为|:)?(?:什么|多少)?[?？。]?$|截[止至](?:到)?(?:时间|日期)|\b(?:date|year|deadline)\b")),
+    (FIGURE, re.compile(r"(?:占比|比例|比重|份额|总?额|总数|总量|总?人数|数量|金额|额度|规模|年龄|倍数|次数|门槛|上限|下限|数|率|价)(?:要求|限制)?(?:是|为|有|:)?(?:什么|多大)?[?？。]?$|百分之"
+                        r"|占比|比重|\bnumber of\b|\bpercent|\bshare of\b|\bwhat share\b|\bproportion\b|\bsize\b|\bamount\b|\bage\b|\btotal\b|\bratio\b|\btimes\b")),
+    (HOW, re.compile(r"措施|做法|打算|作用$|举措")),
+    (WHETHER, re.compile(r"吗[？?。]?$|是否|是不是|有没有|能不能|可不可以|能否|可否|^(?:is|are|does|do|did|has|have|can|will|was|were)\b")),
+)  # fmt: skip
+"""What is asked for by its noun; decides where no question word does, or only 什么."""
+
+
+QUESTION_WORDS = re.compile(
+    r"请问一?下?|麻烦问?一?下?|我?想(?:问|知道|了解|咨询)一?下?|能不能(?:告诉|帮|给)?我?们?(?:看看)?|告诉我|帮我?(?:查|看|找)一?[下查看]*|你好|您好"
+    r"|是?多少个?|百分之几|第几|几成|几|多[大高长久远]|是?什么时候|什么|是?哪[些个家所份项类种座位里儿年天月日几一]?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
+    r"|分别|具体|一共|总共|[吗呢呀啊嘛吧啦]+(?=[？?。!！]|$)|\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|the|an?|of|in|on|to|for"
+    r"|by|with|at|from|has|have|had|be|been|it|its|this|that|there|and|or|can|could|please|tell|me|will|would|as|than)\b"
+)
+"""What asks, and what is only polite: carries nothing that evidence could match."""
+
+STOP_WORDS = frozenset(
+    "的 了 着 过 是 在 有 和 与 及 以及 或 或者 等 等等 被 把 将 对 对于 关于 由 从 到 向 为 为了 于 以 其 其中 之 所 而 并 且 也 都 还 又 就 才 只 很 更 最 "
+    "这 那 此 该 各 每 某 个 一 一个 一下 个人 自己 我 你 您 他 她 它 我们 你们 他们 它们 这个 那个 这些 那些 这份 那份 请 请问 可以 能 能够 会 要 应 应该 "
+    "上 下 里 中 内 外 前 后 时 时候 方面 情况 内容 有关 相关 目前 现在 已经 已 给 让 使 用 来 去 说 叫 做 干 弄 搞 到底 究竟 大概 大约 左右 达到 达 "
+    "进行 开展 属于 成为 作为 通过 根据 按照 以来 以后 以前 之后 之前 同时 另外 还有 如果 但是 因为 所以 并且 而且 不 没 没有 无 非 算 共 合计 总共 累计 一共 "
+    "介绍 说明 解释 讲 谈 提到 提及 指 指的 指的是 出自 又是 再 呀 啊 吧 吗 呢 嘛 啦 哦".split()
+)
+
+YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
+NUMBER = re.compile(r"\d+(?:\.\d+)?%?")
+LATIN = re.compile(r"[a-z][a-z0-9+.&-]*[a-z0-9+]|[a-z]", re.ASCII)
+QUOTED = re.compile(r"[《“「『‘\"]([^》”」』’\"]{2,60})[》”」』’\"]")
+NAME_CLASSES = ("nr", "ns", "nt", "nz", "nrt", "nrfg")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the question that evidence should match. `weight` grows with how much it says, from 0.3 to about 2."""
+
+    text: str
+    weight: float
+    is_name: bool = False
+    """A place, person, organisation or other proper name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question (or one part of one), folded for search."""
+
+    text: str
+    kind: str
+    terms: tuple[Term, ...]
+    years: tuple[str, ...]
+    numbers: tuple[str, ...]
+    unit: str
+    """What is counted, as the question says it: 「人」 of 「多少人」; empty if it doesn't."""
+    wanted: str
+    """The noun that the answer must be one of: 「高校」 of 「哪些高校」, 「研究生」 of 「多少名研究生」; empty if none is named."""
+    language: str
+
+
+def parse_question(text: str) -> Question:
+    """Read a question. It is folded; nothing in it is taken as an instruction."""
+    folded = fold(text).strip()
+    language = language_of(text)
+    years = tuple(dict.fromkeys(YEAR.findall(folded)))
+    numbers = tuple(number for number in dict.fromkeys(NUMBER.findall(folded)) if number not in years)
+    return Question(folded, _kind(folded), _english_terms(text) if language == "en" else _terms(folded), years, numbers, _unit(folded), _wanted(folded), language)
+
+
+def _kind(folded: str) -> str:
+    asking = next((kind for kind, pattern in ASKING if pattern.search(folded)), OPEN)
+    if asking not in (OPEN, WHICH) or (asking == WHICH and "哪" in folded):
+        return asking
+    return next((kind for kind, pattern in NAMED if pattern.search(folded)), asking)
+
+
+def has_question_word(text: str) -> bool:
+    """Tell whether a text asks for something of a known kind."""
+    return _kind(fold(text)) != OPEN
+
+
+def language_of(text: str) -> str:
+    """Return the language to answer in: `zh` where the text has a Chinese character or no Latin word, else `en`."""
+    has_words = len(re.findall(r"[A-Za-z]{2,}", text)) > 0
+    return "en" if has_words and not any(is_cjk(character) for character in text) else "zh"
+
+
+_UNIT = re.compile(r"(?:多少|几|how many )\s*([^\s，。？?！的了在,.]{1,4})")
+_NO_UNIT = re.compile(r"^(?:占|成|是|呢|吗|啊|呀)")
+
+
+def _unit(folded: str) -> str:
+    match = _UNIT.search(folded)
+    return match.group(1) if match and not _NO_UNIT.match(match.group(1)) else ""
+
+
+_WANTED = re.compile(
+    r"(?:哪(?![里儿])(?:些|[一两二三四五六七八九十几\d]+)?(?:个|家|所|份|项|类|种|座|位|款|条|大)?|什么样?的?|啥|多少(?:个|家|所|份|项|类|种|座|位|名|条|件|批|次|场)?|几(?:个|家|所|份|项|类|种|座|位|名|条|件|批|次|场|大))"
+    r"([\u3400-\u9fff]{1,12})"
+)
+
+
+def _wanted(folded: str) -> str:
+    """Return the first noun behind the question word."""
+    match = _WANTED.search(folded)
+    if match is None:
+        return ""
+    for word, word_class in _tagged(match.group(1)):
+        if word_class[0] in "nsltj" and word not in STOP_WORDS:
+            return word
+        if word_class[0] not in "abvm":
+            return ""
+    return ""
+
+
+_ENGLISH_WORD = re.compile(r"[a-z0-9][a-z0-9&.+'-]*[a-z0-9]|[a-z0-9]", re.ASCII)
+_LONGEST_PHRASE = 5
+
+
+def _english_terms(text: str) -> tuple[Term, ...]:
+    """Return the words and phrases of an English question; those with a translation weigh more than those without."""
+    words = _ENGLISH_WORD.findall(QUESTION_WORDS.sub(" | ", fold(text)).replace("'s", " "))
+    capitals = {word.lower() for word in re.findall(r"(?<=[a-z,] )[A-Z][A-Za-z-]+", text)}
+    terms: dict[str, Term] = {}
+    i = 0
+    while i < len(words):
+        spans = (" ".join(words[i : i + n]) for n in range(min(_LONGEST_PHRASE, len(words) - i), 0, -1))
+        phrase = next((span for span in spans if span in translations()), words[i])
+        if phrase in translations():
+            terms.setdefault(phrase, Term(phrase, 1.0))
+        elif not phrase.isdigit() and len(phrase) > 1:
+            terms.setdefault(phrase, Term(phrase, 0.6, is_name=phrase in capitals))
+        i += len(phrase.split(" "))
+    return tuple(terms.values())
+
+
+@lru_cache(maxsize=1)
+def translations() -> dict[str, tuple[str, ...]]:
+    """Return the Chinese words for each English word and phrase of glossary.tsv."""
+    lines = Path(__file__).with_name("glossary.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {phrase.strip(): tuple(chinese.split()) for phrases, chinese in rows for phrase in phrases.split("|")}
+
+
+def search_words(text: str) -> str:
+    """Return what BM25 searches for a question: its own words, and their translations if it is English."""
+    if language_of(text) != "en":
+        return text
+    return " ".join([text, *(word for term in _english_terms(text) for word in translations().get(term.text, ())[:2])])
+
+
+def _terms(folded: str) -> tuple[Term, ...]:
+    """Return the words that carry meaning, in order, each once."""
+    rest = QUESTION_WORDS.sub(" ", folded)
+    terms: dict[str, Term] = {}
+    for word, word_class in _tagged(rest):
+        if word in STOP_WORDS or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r") or not word.strip():
+            continue
+        if not any(character.isalnum() for character in word):
+            continue
+        is_name = word_class in NAME_CLASSES or word_class == "eng"
+        terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
+    return tuple(terms.values())
+
+
+def _weight(word: str, word_class: str) -> float:
+    base = 1.3 if word_class in NAME_CLASSES or word_class == "eng" else 1.0 if word_class[0] in "nijlm" else 0.7
+    return base * (0.5 if len(word) == 1 else min(len(word), 4) ** 0.5 / 1.4)
+
+
+@lru_cache(maxsize=4096)
+def _tagged(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the words of a folded text with their classes (jieba's set)."""
+    return tuple((word.strip(), word_class) for word, word_class in rjieba.tag(text))

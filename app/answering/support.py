@@ -1,0 +1,228 @@
+"""Whether the evidence really answers: what the question names and the evidence lacks, weighed into one probability."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.answering.choosing import Evidence
+from app.answering.matching import coverage, match_number, match_term, squeeze, synonyms
+from app.answering.question import DATE, FIGURE, YEAR, Question, Term
+from app.text import is_cjk
+from app.types import Document
+
+PLACES = frozenset(
+    "北京 天津 上海 重庆 河北 山西 辽宁 吉林 黑龙江 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 海南 四川 贵州 云南 陕西 甘肃 青海 台湾 内蒙古 广西 西藏 宁夏 新疆 "
+    "香港 澳门 石家庄 太原 沈阳 大连 长春 哈尔滨 南京 苏州 无锡 常州 南通 徐州 扬州 镇江 泰州 盐城 淮安 连云港 宿迁 杭州 宁波 温州 嘉兴 湖州 绍兴 金华 衢州 舟山 台州 丽水 合肥 芜湖 "
+    "蚌埠 马鞍山 安庆 滁州 宣城 福州 厦门 泉州 南昌 赣州 济南 青岛 烟台 郑州 洛阳 武汉 宜昌 长沙 广州 深圳 珠海 佛山 东莞 南宁 桂林 海口 三亚 成都 绵阳 贵阳 昆明 拉萨 西安 兰州 西宁 "
+    "银川 乌鲁木齐 呼和浩特 雄安 京津冀 珠三角 长三角 粤港澳 大湾区 成渝 东北 西部 中部 浦东 徐汇 闵行 松江 嘉定 青浦 奉贤 金山 宝山 普陀 静安 黄浦 虹口 杨浦 长宁 崇明 "
+    "美国 日本 德国 英国 法国 俄罗斯 韩国 印度 新加坡 加拿大 欧盟 欧洲 非洲 东南亚".split()
+)
+"""Provinces, large cities, regions and countries: a place that the question names must be the evidence's."""
+BODY = re.compile(
+    r"(?:大学|学院|公司|集团|银行|医院|法院|检察院|研究院|研究所|交易所|委员会|教委|科委|发改委|经信委|国资委|卫健委|厅|局|署|税务|海关|政府|协会|学会|基金会|法|条例|办法)$"
+)
+WEAK_NAMES = frozenset("城市 中国 国家 全国 世界 我国 国内 国外 上市 大学 学院 公司 集团 政府 委员会 办法 方法 做法 无法 想法 看法 说法 布局 格局 结局".split())
+SINGLE = re.compile(r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|\b(?:each|alone|only|per|average)\b")
+SUM = re.compile(r"[共总](?![同享])|合计|全部|[两三四五六七八九十]类")
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What speaks for and against an answer; each from 0 to about 1."""
+
+    lexical: float
+    context: float
+    dense: float
+    fit: float
+    lead: float
+    """By how much the passage's fused score is above the mean of all, in deviations, divided by 5."""
+    no_figure: float
+    """1 where a figure or a date is asked for and the sentence has none of the wanted kind."""
+    no_list: float
+    """1 where the members of something are asked for and the sentence lists none, or another number of them."""
+    missing_name: float
+    """The worst miss among the names the question gives."""
+    missing_year: float
+    missing_number: float
+    missing_wanted: float
+    """1 where the evidence has nothing of the noun that the answer must be one of."""
+    missing_focus: float
+    """How much of the noun that is asked about (规模 of 「基金规模」) the evidence lacks."""
+    missing_word: float
+    """The weight of the heaviest other word that neither the passage nor its headings hold."""
+    missing_reason: float
+    """How much of what a why-question takes for granted the sentence lacks."""
+    aggregate: float
+    """1 where one member is asked for and the evidence gives a sum."""
+    unreal: float
+    """1 where what was done is asked for and the evidence speaks of plans."""
+
+
+def support_of(question: Question, evidence: Evidence, document: Document) -> Support:
+    """Compare a question with the sentence chosen for it."""
+    sentence = squeeze(evidence.text)
+    headings = squeeze(" ".join(evidence.passage.chunk.heading))
+    context = squeeze(evidence.passage.chunk.text) + headings
+    near = squeeze(_clause_of_answer(evidence))
+    asks_figure = question.kind in (FIGURE, DATE)
+    return Support(
+        lexical=evidence.lexical,
+        context=evidence.context,
+        dense=max(0.0, min(1.0, (evidence.dense - 0.75) / 0.2)),
+        fit=evidence.fit,
+        lead=max(0.0, min(1.0, evidence.passage.score / 5)),
+        no_figure=float(asks_figure and evidence.fit == 0),
+        no_list=_no_list(question, evidence),
+        missing_name=_missing_name(question, sentence, headings, context, document),
+        missing_year=_missing_year(question, sentence, context, document),
+        missing_number=_missing_number(question, sentence, context, document),
+        missing_wanted=_missing_wanted(question, near if asks_figure else sentence),
+        missing_focus=0.0 if asks_figure and evidence.fit > 0 else _missing_focus(question, sentence + headings),
+        missing_word=max((t.weight * (1 - match_term(t.text, context)) for t in question.terms), default=0.0) / 2,
+        missing_reason=_missing_reason(question, sentence),
+        aggregate=float(
+            bool(SINGLE.search(question.text)) and bool(SUM.search(sentence)) and not SUM.search(question.text)
+        ),
+        unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
+    )
+
+
+def _clause_of_answer(evidence: Evidence) -> str:
+    """Return the clause that holds the short answer; the sentence if there is none."""
+    if not evidence.highlights:
+        return evidence.text
+    start, end = evidence.highlights[0]
+    left = max((evidence.text.rfind(mark, 0, start) for mark in "，,；;。"), default=-1) + 1
+    right = min((cut for mark in "，,；;。" if (cut := evidence.text.find(mark, end)) >= 0), default=len(evidence.text))
+    return evidence.text[left:right]
+
+
+def _no_list(question: Question, evidence: Evidence) -> float:
+    if not MEMBERS.search(question.text):
+        return 0.0
+    items = [evidence.text[start:end].count("、") + 1 for start, end in evidence.highlights]
+    if not items:
+        return 1.0
+    number = NUMBER_OF_MEMBERS.search(question.text)
+    wanted = _NUMERALS.get(number.group(1), 0) if number else 0
+    return 0.6 if wanted and wanted not in (items[0], items[0] + 1) else 0.0
+
+
+TYPES = {
+    "区": re.compile(r"[\u3400-\u9fff]{2}(?:新?区|县)(?!域|间|块)"),
+    "国家": re.compile(r"美国|日本|德国|英国|法国|俄罗斯|韩国|印度|新加坡|加拿大|澳大利亚"),
+    "县": re.compile(r"[\u3400-\u9fff]{2}(?:区|县)(?!域|间)"),
+    "高校": re.compile(r"大学|学院"),
+    "大学": re.compile(r"大学|学院"),
+    "学校": re.compile(r"大学|学院|学校|中学|小学"),
+    "邮箱": re.compile(r"@"),
+    "网站": re.compile(r"www|http"),
+}
+"""What a member of a kind looks like, where its name need not hold the kind's."""
+
+
+def _missing_wanted(question: Question, near: str) -> float:
+    wanted = question.wanted
+    if not wanted or wanted in _ANYTHING:
+        return 0.0
+    if pattern := TYPES.get(wanted):
+        return 0.0 if pattern.search(near) else 1.0
+    if wanted in _PLACE_KINDS:
+        return 0.0 if any(place in near for place in PLACES) or re.search(r"[\u3400-\u9fff][市省县区镇]", near) else 1.0
+    return 1 - match_term(wanted, near)
+
+
+_ANYTHING = frozenset("地方 部分 方面 方式 人 时候 内容 作用 关系 东西 单位 机构 部门 原因 情况 意思 问题 措施 办法 做法 打算 安排 要求 条件 性质 代号 名字 人员 企业 公司 时间 钱 主体 领域 形式 工作".split())
+_PLACE_KINDS = frozenset("城市 省 省份 市 地区 地市".split())
+MEMBERS = re.compile(r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|指哪")
+NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座]")
+_NUMERALS = {numeral: i for i, numeral in enumerate("一二三四五六七八九十", start=1)} | {"两": 2} | {str(i): i for i in range(100)}
+DONE = re.compile(r"实际|已经?|目前|现在|真正|到底")
+PLANNED = re.compile(r"拟|将(?!近)|计划(?!共|资助)|准备|力争|争取|预计")
+WHY = re.compile(r"为什么|为何|为啥|凭什么|怎么会|\bwhy\b")
+
+
+def _missing_reason(question: Question, sentence: str) -> float:
+    return 1 - coverage(question.terms, sentence) if WHY.search(question.text) else 0.0
+
+
+def is_firm_name(term: Term, language: str) -> bool:
+    """Tell a name that the evidence must hold from a word that may be said otherwise."""
+    if term.text in WEAK_NAMES:
+        return False
+    if not is_cjk(term.text[0]):
+        return language == "zh" and len(term.text) > 1 and term.text[0].isalpha()
+    if term.text.rstrip("省市区县") in PLACES:
+        return True
+    if any(term.text[i : i + 2] in synonyms() for i in range(len(term.text) - 1)) and not BODY.search(term.text):
+        return False
+    return (len(term.text) > 2 and bool(BODY.search(term.text)) and term.text not in synonyms()) or (term.is_name and len(term.text) >= 3)
+
+
+def _missing_name(question: Question, sentence: str, headings: str, context: str, document: Document) -> float:
+    """Return the worst miss of a name. One that only a neighbouring sentence holds counts little, unless a sum is told."""
+    home = squeeze(" ".join((document.title, *(field.value for field in document.fields))))
+    beside = 0.5 if SUM.search(sentence) and not SUM.search(question.text) else 0.8
+    worst = 0.0
+    for term in question.terms:
+        if is_firm_name(term, question.language):
+            name = term.text.rstrip("省市区县") if len(term.text) > 2 else term.text
+            near = max(
+                match_term(name, sentence + headings), 0.9 * match_term(name, home), beside * match_term(name, context)
+            )
+            worst = max(worst, 1 - near)
+    return worst
+
+
+def _missing_year(question: Question, sentence: str, context: str, document: Document) -> float:
+    """Return 1 if the evidence speaks of other years than the question, less if it speaks of none."""
+    missing = [year for year in question.years if year not in sentence]
+    if not missing:
+        return 0.0
+    if YEAR.search(sentence) or not all(year in context for year in missing):
+        dated = squeeze(" ".join(field.value for field in document.fields))
+        return 0.4 if all(year in dated for year in missing) and not YEAR.search(sentence) else 1.0
+    return 0.2
+
+
+def _missing_number(question: Question, sentence: str, context: str, document: Document) -> float:
+    home = squeeze(document.title)
+    digits = [0.0 if match_number(n, sentence) else 0.4 if match_number(n, context) else 1.0 for n in question.numbers]
+    return max([*digits, *(_conflict(numeral, sentence + context + home) for numeral in _COUNTED.findall(question.text))], default=0.0)
+
+
+_COUNTED = re.compile(r"([一二三四五六七八九十]+[届次批类大轮期号])")
+
+
+def _conflict(counted: str, evidence: str) -> float:
+    """Return 1 if the evidence has another number of the same things: 二次 where the question says 一次."""
+    if counted in evidence:
+        return 0.0
+    return float(re.search(rf"[一二三四五六七八九十]{counted[-1]}", evidence) is not None)
+
+
+_FOCUS = re.compile(r"(.{2,}?)(?:是|为|叫|有)+\s*(?:多少|几|多大|哪|什么|啥|谁)")
+
+
+def _missing_focus(question: Question, sentence: str) -> float:
+    """Return how much of the last noun before the question word the evidence lacks."""
+    match = _FOCUS.match(question.text)
+    before = [term for term in question.terms if match and term.text in match.group(1)]
+    return 1 - match_term(before[-1].text, sentence) if before and before[-1].text not in _ANYTHING else 0.0
+
+
+WEIGHTS = {
+    "lexical": 2.2, "context": 1.4, "dense": 0.3, "fit": 1.6, "lead": 1.2, "no_figure": -4.1, "no_list": -2.7, "missing_name": -3.5,
+    "missing_year": -4.3, "missing_number": -3.1, "missing_wanted": -2.4, "missing_focus": -1.3, "missing_word": -1.7,
+    "missing_reason": -2.3, "aggregate": -2.0, "unreal": -2.4,
+}  # fmt: skip
+BIAS = -1.8
+THRESHOLD = 0.5
+"""Evidence less likely than this to answer is not shown as an answer."""
+
+
+def probability(support: Support) -> float:
+    """Return how likely the evidence answers the question, 0 to 1 (logistic)."""
+    total = BIAS + sum(weight * getattr(support, name) for name, weight in WEIGHTS.items())
+    return 1 / (1 + math.exp(-total))

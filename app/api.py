@@ -1,0 +1,220 @@
+"""The HTTP interface: the REST API under /api, what a supervisor asks (/healthz, /readyz), and the chat page at /.
+
+Errors of the API are one shape, {"error": {"code", "message"}}; the message is written for whoever sent the request.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+from html import escape
+from typing import Annotated, Any, Literal
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from app import errors
+from app.assistant import Assistant, parse_history
+from app.chat import mount_chat
+from app.config import Settings
+from app.errors import YouJuError
+from app.guard import BodyLimit, SecurityHeaders
+
+STOP_SECONDS = 3
+"""How long a stop waits for answers under way; a page that is open holds its connection for ever."""
+USER_ERRORS: dict[type[YouJuError], tuple[int, str]] = {
+    errors.QuestionError: (400, "bad_question"),
+    errors.NotFoundError: (404, "not_found"),
+    errors.IndexProblem: (503, "not_ready"),
+    errors.EncoderError: (503, "not_ready"),
+    YouJuError: (400, "bad_request"),
+}
+HTTP_CODES = {400: "bad_json", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 503: "not_ready"}
+NO_OBJECT = "the body must be a JSON object, sent with Content-Type: application/json"
+
+DocumentId = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class AskRequest(BaseModel):
+    """A question; what is too long in it is cut by the assistant, which says where."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str
+    history: Annotated[list[Any], Field(max_length=100)] = []
+    document_ids: Annotated[list[DocumentId], Field(max_length=1000)] | None = None
+    answerer: Literal["extractive", "llm"] | None = None
+
+
+def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuError | None = None) -> FastAPI:
+    """Return the application. Without an assistant it runs, is not ready, and says what the problem is."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.assistant, app.state.settings = assistant, settings
+    app.state.problem = problem or YouJuError("the index is not loaded")
+    # Gradio answers any origin with its credentials unless its parent configures CORS: nobody is allowed here yet.
+    app.add_middleware(CORSMiddleware, allow_origins=[])
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    app.include_router(health)
+    app.mount("/api", _make_rest(app))
+    if assistant is None:
+        app.add_api_route("/", _unready_page, response_class=HTMLResponse)
+    else:
+        mount_chat(app, assistant)
+    return app
+
+
+def serve(assistant: Assistant, settings: Settings) -> None:
+    """Serve until a signal stops it. Raises YouJuError if the address cannot be listened on."""
+    listener = _listen(settings.host, settings.port)
+    config = uvicorn.Config(
+        create_app(assistant, settings),
+        log_level="warning",
+        timeout_graceful_shutdown=STOP_SECONDS,
+        server_header=False,
+        lifespan="on",
+    )
+    with listener, contextlib.suppress(KeyboardInterrupt):
+        _AnnouncingServer(config).run([listener])
+
+
+# --- health ---
+
+health = APIRouter()
+
+
+@health.get("/healthz")
+def healthz() -> dict[str, str]:
+    """Say that the process is alive."""
+    return {"status": "alive"}
+
+
+@health.get("/readyz")
+def readyz(request: Request) -> JSONResponse:
+    """Say whether questions can be answered, and if not, what to do."""
+    assistant: Assistant | None = request.app.state.assistant
+    if assistant is None:
+        return error_response(503, "not_ready", str(request.app.state.problem))
+    return JSONResponse({"status": "ready", "documents": len(assistant.documents)})
+
+
+def _unready_page(request: Request) -> HTMLResponse:
+    message = escape(str(request.app.state.problem))
+    style = "font:18px/1.8 sans-serif;max-width:36em;margin:18vh auto;padding:0 24px"
+    page = f'<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>有据</title><main style="{style}">'
+    return HTMLResponse(f"{page}<h1>现在不能作答</h1><p>{message}</p></main></html>", 503)
+
+
+# --- REST ---
+
+rest = APIRouter()
+
+
+@rest.post("/ask")
+async def ask(body: AskRequest, request: Request) -> JSONResponse:
+    """Answer a question; the reply is an Answer."""
+    assistant = loaded_assistant(request)
+    asked = partial(
+        assistant.ask,
+        body.question,
+        history=parse_history(body.history),
+        document_ids=body.document_ids,
+        answerer=body.answerer,
+    )
+    return JSONResponse((await asyncio.to_thread(asked)).to_json())
+
+
+def loaded_assistant(request: Request) -> Assistant:
+    """Return the assistant. Raises the problem that kept it from being loaded."""
+    assistant: Assistant | None = request.app.state.assistant
+    if assistant is None:
+        raise HTTPException(503, str(request.app.state.problem))
+    return assistant
+
+
+def _make_rest(parent: FastAPI) -> FastAPI:
+    """Return the API as an application of its own: wrong paths and methods in it get its errors, not the page's."""
+    api = FastAPI(title="YouJu", docs_url=None, redoc_url=None)
+    api.state = parent.state
+    api.include_router(rest)
+    api.add_exception_handler(YouJuError, _answer_user_error)
+    api.add_exception_handler(RequestValidationError, _answer_invalid)
+    api.add_exception_handler(HTTPException, _answer_http_error)
+    api.add_exception_handler(Exception, _answer_bug)
+    return api
+
+
+def error_response(status: int, code: str, message: str) -> JSONResponse:
+    """Return an error of the API."""
+    return JSONResponse({"error": {"code": code, "message": message}}, status)
+
+
+async def _answer_user_error(request: Request, error: Exception) -> JSONResponse:
+    status, code = next(shape for kind, shape in USER_ERRORS.items() if isinstance(error, kind))
+    return error_response(status, code, str(error))
+
+
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    """Name the first field that is wrong; what was sent is not repeated, it may be long."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return error_response(400, "bad_json", "the body is not valid JSON")
+    place = ".".join(str(part) for part in first["loc"][1:])
+    return error_response(422, "invalid_request", f"{place}: {first['msg']}" if place else NO_OBJECT)
+
+
+async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return error_response(error.status_code, HTTP_CODES.get(error.status_code, "http_error"), str(error.detail))
+
+
+async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
+    return error_response(500, "internal", "the server failed on this request; its log says why")
+
+
+# --- listening ---
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Prints the address once requests are answered there."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            print(f"YouJu is at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises YouJuError that says what is wrong with the address."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise YouJuError(f"host {host!r} is not an address of this machine; try --host 127.0.0.1") from error
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise YouJuError(_explain(error, host, port)) from error
+    return listener
+
+
+def _explain(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use; choose another, for example: youju serve --port {port + 1}"
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be used by this user; choose one above 1023: youju serve --port 7860"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"host {host} is not an address of this machine; try --host 127.0.0.1 or --host 0.0.0.0"
+    return f"cannot listen on {host}:{port}: {error.strerror}"

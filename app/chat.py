@@ -1,0 +1,259 @@
+"""The chat page: the only importer of gradio.
+
+The page is HTML of our own (markup.py, static/chat.css, static/chat.js) in Gradio's components; Gradio keeps the session,
+queues the questions and streams the answers.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import markup
+from app.answering.replies import suggestions
+from app.assistant import Assistant
+from app.errors import NotFoundError, QuestionError, YouJuError
+from app.types import Answer, Span, Turn
+
+STATIC = Path(__file__).parent / "static"
+TITLE = "有据 · 问文件"
+KEPT_TURNS = 40
+"""Turns that stay on the page; older ones are forgotten, so that a session's memory is bounded."""
+HISTORY_TURNS = 8
+"""Turns that are passed on with a follow-up question."""
+EXAMPLES = 6
+AT_ONCE = 8
+"""Questions that are answered at the same time; more of them wait in the queue."""
+QUEUED = 128
+PREVIEW = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>|<link rel="manifest"[^>]*>')
+REVEAL_STEPS = 24
+REVEAL_SECONDS = 0.025
+"""An answer that is there at once is shown in steps, so that the eye can follow: 0.6 s at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a session keeps: the turns for the engine, and as HTML the finished turns and the latest one."""
+
+    turns: tuple[Turn, ...] = ()
+    rendered: tuple[str, ...] = ()
+    latest: str = ""
+
+    def begin(self, asked: str) -> "Conversation":
+        """Move the latest turn to the finished ones; the new one counts as stopped until it has ended."""
+        rendered = (*self.rendered, self.latest)[-KEPT_TURNS:] if self.latest else self.rendered
+        stopped = markup.render_turn("", asked, markup.render_stopped())
+        return replace(self, rendered=rendered, latest=stopped)
+
+    def end(self, html: str, answer: Answer | None = None) -> "Conversation":
+        """Note how the latest turn looks; what was answered becomes part of the history."""
+        if answer is None or (answer.refusal and answer.refusal.kind == "greeting"):
+            return replace(self, latest=html)
+        return replace(self, latest=html, turns=(*self.turns, Turn(answer.question, answer.text))[-HISTORY_TURNS:])
+
+
+class ChatPage:
+    """What the page does when it is used. Every handler returns or yields values for the page's components."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self.assistant = assistant
+        self.limit = assistant.settings.max_question_chars
+        documents = assistant.documents
+        examples = tuple(dict.fromkeys(suggestions(documents[:EXAMPLES], EXAMPLES)))
+        self.welcome = markup.render_welcome(examples, documents)
+        self.desk = markup.render_desk(documents)
+
+    async def respond(self, typed: str, conversation: Conversation, event: gr.EventData) -> AsyncIterator[list[Any]]:
+        """Answer a question that was typed or clicked; yields (box, past, latest, evidence, conversation)."""
+        question = (event._data or {}).get("question") or typed or ""
+        asked = markup.render_question(question.strip(), self.limit) if question.strip() else ""
+        conversation = conversation.begin(asked)
+        waiting = markup.render_turn("", asked, markup.render_waiting(), "running")
+        yield ["", "".join(conversation.rendered), waiting, gr.skip(), conversation]
+        try:
+            answer = await asyncio.to_thread(partial(self.assistant.ask, question, history=conversation.turns))
+        except YouJuError as error:
+            problem = markup.render_turn("", asked, markup.render_problem(_explain(error)))
+            yield ["", gr.skip(), problem, gr.skip(), conversation.end(problem if asked else "")]
+            return
+        except Exception:
+            bug = markup.render_turn("", asked, markup.render_problem("服务器出错了，这个问题没有答成。请再试一次。"))
+            yield ["", gr.skip(), bug, gr.skip(), conversation.end(bug)]
+            raise
+        evidence: Any = self._evidence(answer)
+        for shown in _steps(answer):
+            partial_turn = markup.render_turn(answer.id, asked, markup.render_answer(answer, shown), "running")
+            yield ["", gr.skip(), partial_turn, evidence, gr.skip()]
+            evidence = gr.skip()
+            await asyncio.sleep(REVEAL_SECONDS)
+        turn = markup.render_turn(answer.id, asked, markup.render_answer(answer))
+        yield ["", gr.skip(), turn, evidence, conversation.end(turn, answer)]
+
+    def stop(self, conversation: Conversation) -> str:
+        """Return the latest turn as one that was stopped."""
+        return conversation.latest
+
+    def clear(self) -> list[Any]:
+        """Begin a new conversation; returns (box, past, latest, evidence, conversation)."""
+        return ["", "", self.welcome, self.desk, Conversation()]
+
+    def open_document(self, wanted: Any) -> str:
+        """Return a document for the reading side, given [document_id, start, end] of what to show of it."""
+        try:
+            document_id, start, end = wanted
+            document = self.assistant.document(str(document_id))
+            span = Span(int(start), min(int(end), len(document.text)))
+        except (NotFoundError, TypeError, ValueError):
+            return ""
+        is_only = len(self.assistant.documents) == 1
+        return markup.render_document(document, span if span.start < span.end else None, is_only)
+
+    def more_text(self, wanted: Any) -> list[Any]:
+        """Return (start, end, HTML) of the next part of [document_id, start, end, side] that is not shown yet."""
+        try:
+            document_id, start, end, side = wanted
+            gap = Span(int(start), int(end))
+            part, html = markup.excerpt(self.assistant.document(str(document_id)), gap, from_end=side == "end")
+        except (NotFoundError, TypeError, ValueError):
+            return [0, 0, ""]
+        return [part.start, part.end, html]
+
+    def _evidence(self, answer: Answer) -> str:
+        if not answer.citations:
+            return self.desk
+        ids = {citation.document_id for citation in answer.citations}
+        return markup.render_evidence(answer, {id: self.assistant.document(id) for id in ids})
+
+
+def build_chat(assistant: Assistant) -> gr.Blocks:
+    """Lay out the page and tie its events to the assistant."""
+    chat = ChatPage(assistant)
+
+    def open_document(wanted: Any) -> str:
+        return chat.open_document(wanted)
+
+    def more_text(wanted: Any) -> list[Any]:
+        return chat.more_text(wanted)
+
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        conversation = gr.State(Conversation())
+        with gr.Row(elem_id="masthead"):
+            gr.HTML((STATIC / "masthead.html").read_text(encoding="utf-8"), elem_id="brand", apply_default_css=False)
+            clear = gr.Button("新对话", elem_id="clear", size="sm")
+        with gr.Row(elem_id="desk"):
+            with gr.Column(elem_id="talk"):
+                with gr.Column(elem_id="log"):
+                    past = gr.HTML("", elem_id="past", apply_default_css=False)
+                    latest = gr.HTML(chat.welcome, elem_id="latest", apply_default_css=False)
+                with gr.Row(elem_id="composer"):
+                    box = _question_box()
+                    send = gr.Button("发送", variant="primary", elem_id="send")
+                    stop = gr.Button("停止", elem_id="stop")
+                gr.HTML("答案逐字引自原文，正式引用请以原文件为准。", elem_id="footnote", apply_default_css=False)
+            with gr.Column(elem_id="reading"):
+                evidence = gr.HTML(
+                    chat.desk,
+                    elem_id="evidence",
+                    apply_default_css=False,
+                    js_on_load=(STATIC / "chat.js").read_text(encoding="utf-8"),
+                    server_functions=[open_document, more_text],
+                )
+        outputs = [box, past, latest, evidence, conversation]
+        asking = gr.on(
+            [box.submit, send.click, evidence.select],
+            chat.respond,
+            [box, conversation],
+            outputs,
+            show_progress="hidden",
+            concurrency_limit=AT_ONCE,
+            api_visibility="private",
+        )
+        stop.click(chat.stop, conversation, latest, cancels=[asking], show_progress="hidden", api_visibility="private")
+        clear.click(chat.clear, None, outputs, cancels=[asking], show_progress="hidden", api_visibility="private")
+    page.queue(max_size=QUEUED)
+    return page
+
+
+def mount_chat(app: FastAPI, assistant: Assistant) -> None:
+    """Mount the page at `/` of an application, with nothing in it that another machine would have to serve."""
+    app.add_middleware(OwnHead)
+    gr.mount_gradio_app(
+        app,
+        build_chat(assistant),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        show_error=False,
+        max_file_size="1kb",
+        favicon_path=str(STATIC / "icon.svg"),
+        theme=_theme(),
+        head=f"<style>{(STATIC / 'chat.css').read_text(encoding='utf-8')}</style>",
+    )
+
+
+def _explain(error: YouJuError) -> str:
+    """Return an error as one line in the page's language."""
+    return "请输入要问的内容，至少要有一个字。" if isinstance(error, QuestionError) else f"现在不能作答：{error}"
+
+
+class OwnHead:
+    """Takes Gradio's link preview, with its picture from another host, out of the page's head; names the language."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+            await self.app(scope, receive, send)
+            return
+        begun: list[Message] = []
+        body = bytearray()
+
+        async def rewrite(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                begun.append(message)
+                return
+            body.extend(message.get("body", b""))
+            if not message.get("more_body", False):
+                page = PREVIEW.sub(b"", bytes(body)).replace(b'lang="en"', b'lang="zh-CN"', 1)
+                MutableHeaders(scope=begun[0])["content-length"] = str(len(page))
+                await send(begun[0])
+                await send({"type": "http.response.body", "body": page})
+
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self.app({**scope, "headers": plain}, receive, rewrite)
+
+
+def _theme() -> Any:
+    """Return a theme of system fonts; its ground is that of chat.css, so that the page does not flash while loading."""
+    theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
+    return theme.set(body_background_fill="#f4f1ea", body_background_fill_dark="#161412")
+
+
+def _question_box() -> gr.Textbox:
+    return gr.Textbox(
+        label="问题",
+        show_label=False,
+        container=False,
+        lines=1,
+        max_lines=6,
+        autofocus=True,
+        placeholder="输入问题，回车发送",
+        elem_id="question",
+    )
+
+
+def _steps(answer: Answer) -> Sequence[int]:
+    """Return how many characters of an answer are shown, step by step; none for one that is shown at once."""
+    total = sum(len(sentence.text) for sentence in answer.sentences)
+    return range(1, total, max(1, total // REVEAL_STEPS)) if answer.refusal is None else ()

@@ -1,0 +1,105 @@
+"""Settings: defaults < youju.toml < YOUJU_* environment < command-line flags. Unknown names are errors."""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "YOUJU_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set; each name is also a key of youju.toml and, in capitals, a YOUJU_* variable."""
+
+    corpus: str = "corpus"
+    """Folder or file that `build` reads."""
+    index: str = "index"
+    """Folder that holds the built index."""
+    encoder: str = "e5-small-zh"
+    """Embedding model: the shipped one, or any sentence-transformers model by name or folder."""
+    answerer: str = "extractive"
+    """Who answers: `extractive` quotes sentences."""
+    passages: int = 10
+    """How many passages an answer lists."""
+    dense_weight: float = 0.5
+    """Share of the dense score in the fused one, 0 (BM25 only) to 1 (dense only)."""
+    max_question_chars: int = 2000
+    """Longer questions are cut there."""
+    max_file_mb: float = 20.0
+    """Larger text files are refused (a bulk .jsonl may be larger: it is read line by line)."""
+    threads: int = 0
+    """CPU threads of the encoder; 0 uses every core."""
+    host: str = "127.0.0.1"
+    """Address that the server listens on."""
+    port: int = 7860
+    """Port that the server listens on."""
+
+    def __post_init__(self) -> None:
+        checks = [
+            (0.0 <= self.dense_weight <= 1.0, "dense_weight", "a number from 0 to 1"),
+            (self.passages >= 1, "passages", "1 or more"),
+            (self.max_question_chars >= 1, "max_question_chars", "1 or more"),
+            (self.max_file_mb > 0, "max_file_mb", "more than 0"),
+            (self.threads >= 0, "threads", "0 or more"),
+            (0 <= self.port <= 65535, "port", "from 0 to 65535"),
+            (self.answerer in ("extractive", "llm"), "answerer", "extractive or llm"),
+        ]
+        for is_fine, name, expected in checks:
+            if not is_fine:
+                raise ConfigError(f"setting {name} is {getattr(self, name)!r}; it must be {expected}")
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: Path = Path("youju.toml"),
+) -> Settings:
+    """Merge the sources of settings. Flags that are None were not given. Raises ConfigError."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    for name, value in _read_file(file).items():
+        values[_known(name, f"{file.name}")] = _convert(name, value, file.name)
+    for variable, text in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            values[_known(name, f"environment variable {variable}")] = _convert(name, text, variable)
+    for name, value in (flags or {}).items():
+        if value is not None:
+            values[name] = _convert(name, value, f"--{name.replace('_', '-')}")
+    return Settings(**values)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+
+
+def _known(name: str, origin: str) -> str:
+    names = [field.name for field in dataclasses.fields(Settings)]
+    if name in names:
+        return name
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are: {', '.join(names)}"
+    raise ConfigError(f"unknown setting {name!r} in {origin}; {hint}")
+
+
+def _convert(name: str, value: Any, origin: str) -> Any:
+    """Turn a value from a file, a variable or a flag into the type of the setting's default."""
+    wanted = type(next(field.default for field in dataclasses.fields(Settings) if field.name == name))
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ConfigError(f"setting {name} in {origin} is {value!r}; it must be {wanted.__name__}")
+    try:
+        return wanted(value)
+    except ValueError as error:
+        raise ConfigError(f"setting {name} in {origin} is {value!r}; it must be {wanted.__name__}") from error

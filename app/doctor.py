@@ -1,0 +1,57 @@
+"""`youju doctor`: looks at settings, encoder, corpus and index, and says what to do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import Settings
+from app.errors import YouJuError
+from app.types import Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """One thing that was looked at."""
+
+    name: str
+    is_fine: bool
+    text: str
+
+
+def examine(settings: Settings) -> Iterator[Checkup]:
+    """Yield a checkup of each part, the first that others depend on first."""
+    yield Checkup("settings", True, ", ".join(f"{name}={getattr(settings, name)}" for name in settings.__slots__))
+    encoders: list[Encoder] = []
+    yield _try("encoder", lambda: _encoder(settings, encoders))
+    yield _try("corpus", lambda: _corpus(settings))
+    yield _try("index", lambda: _index(settings, encoders))
+
+
+def _try(name: str, check: Callable[[], str]) -> Checkup:
+    try:
+        return Checkup(name, True, check())
+    except YouJuError as error:
+        return Checkup(name, False, str(error))
+
+
+def _encoder(settings: Settings, encoders: list[Encoder]) -> str:
+    from app.encoders import load_encoder
+
+    encoder = load_encoder(settings.encoder, threads=settings.threads)
+    encoder.encode_queries(["试一试"])
+    encoders.append(encoder)
+    return f"{encoder.name}, {encoder.dim} dimensions, weights {encoder.fingerprint[:12]}"
+
+
+def _corpus(settings: Settings) -> str:
+    from app.loading import find_sources
+
+    return f"{len(find_sources(Path(settings.corpus)))} files in {settings.corpus}"
+
+
+def _index(settings: Settings, encoders: list[Encoder]) -> str:
+    from app.index import open_index
+
+    fingerprint = encoders[0].fingerprint if encoders else None
+    index = open_index(Path(settings.index), settings.encoder, fingerprint)
+    return f"{len(index.documents)} documents, {len(index.chunks)} chunks in {settings.index}"

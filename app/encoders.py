@@ -1,0 +1,173 @@
+"""Texts to vectors: the shipped e5-small-zh on ONNX Runtime, or any other sentence-transformers model.
+
+The shipped model needs neither torch nor a model hub, and opens in well under a second. The same engine as an ordinary
+`SentenceTransformer` is in app/models/onnx_module.py.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from app.errors import EncoderError
+from app.types import Encoder, Progress, Vectors
+
+SHIPPED_NAME = "e5-small-zh"
+SHIPPED_FOLDER = Path(__file__).parent / "models" / SHIPPED_NAME
+PROMPTS = {"query": "query: ", "document": "passage: "}
+"""What E5 was trained to see before a question and before a passage (Wang et al., arXiv:2402.05672)."""
+
+SLICE = 256
+"""Texts handed to the threads at a time: progress is reported, and a million texts need no million futures."""
+
+
+def load_encoder(name: str = SHIPPED_NAME, cache_dir: Path | None = None, threads: int = 0) -> Encoder:
+    """Load the shipped model, or another one by folder or by its name in the local cache; 0 threads use every core.
+
+    Opens no connection. Raises EncoderError when the model is absent or damaged.
+    """
+    if name == SHIPPED_NAME:
+        return OnnxEncoder(OnnxEngine(SHIPPED_FOLDER, threads))
+    return SentenceTransformerEncoder(name, cache_dir, threads)
+
+
+class OnnxEngine:
+    """A folder of model.onnx, tokenizer.json and SHA256SUMS, ready to embed texts as they stand.
+
+    One text at a time, one core a text. The int8 scale of activations is taken over the whole input, so padding and
+    neighbours would change a vector; alone, it depends on nothing but the text. It is also the fastest way.
+    """
+
+    def __init__(self, folder: Path = SHIPPED_FOLDER, threads: int = 0) -> None:
+        from onnxruntime import InferenceSession, SessionOptions
+        from tokenizers import Tokenizer
+
+        self.fingerprint = check_files(folder)
+        self.threads = threads or os.cpu_count() or 1
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        options = SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        self.dim = int(self._session.get_outputs()[0].shape[1])
+
+    def pieces(self, text: str) -> list[int]:
+        """Cut a text into at most 512 pieces of the vocabulary, `<s>` and `</s>` included. Returns their ids."""
+        return list(self.tokenizer.encode(text).ids)
+
+    def embed_pieces(self, ids: Sequence[int]) -> Vectors:
+        """Embed one text, given as pieces. Returns float32 (dim,), unit length."""
+        (vectors,) = self._session.run(["embedding"], {"input_ids": np.array([ids], dtype=np.int64)})
+        return np.asarray(vectors[0], dtype=np.float32)
+
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Embed texts. Returns float32 (n, dim), unit length."""
+        if len(texts) == 1:
+            return self.embed_pieces(self.pieces(texts[0]))[np.newaxis]
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        with ThreadPoolExecutor(self.threads) as pool:
+            for start in range(0, len(texts), SLICE):
+                end = min(start + SLICE, len(texts))
+                vectors[start:end] = list(pool.map(lambda text: self.embed_pieces(self.pieces(text)), texts[start:end]))
+                if progress is not None:
+                    progress(end, len(texts))
+        return vectors
+
+
+class OnnxEncoder:
+    """The shipped model."""
+
+    def __init__(self, engine: OnnxEngine, name: str = SHIPPED_NAME) -> None:
+        self.name = name
+        self.dim = engine.dim
+        self.fingerprint = engine.fingerprint
+        self._engine = engine
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed questions. Returns float32 (n, dim), unit length; a higher dot product is closer."""
+        return self._engine.embed([PROMPTS["query"] + text for text in texts])
+
+    def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Embed passages. Returns float32 (n, dim), unit length; a higher dot product is closer."""
+        return self._engine.embed([PROMPTS["document"] + text for text in texts], progress)
+
+
+class SentenceTransformerEncoder:
+    """Any model that sentence-transformers reads, with its own prompts, on the CPU.
+
+    One text at a time as well: nothing is padded, and no neighbour changes the last digits of a vector.
+    """
+
+    def __init__(self, name: str, cache_dir: Path | None = None, threads: int = 0) -> None:
+        import torch
+        from safetensors import SafetensorError
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(threads or os.cpu_count() or 1)
+        try:
+            self._model = SentenceTransformer(
+                name, device="cpu", cache_folder=str(cache_dir) if cache_dir else None, local_files_only=True
+            )
+        except (OSError, ValueError, SafetensorError) as error:
+            raise EncoderError(_why_not_loaded(name, error)) from error
+        self.name = name
+        self.dim = len(self._model.encode_query(""))
+        self.fingerprint = self._sample_weights()
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed questions. Returns float32 (n, dim), unit length; a higher dot product is closer."""
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        vectors = self._model.encode_query(
+            list(texts), batch_size=1, normalize_embeddings=True, show_progress_bar=False
+        )
+        return vectors.astype(np.float32)
+
+    def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Embed passages. Returns float32 (n, dim), unit length; a higher dot product is closer."""
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for start in range(0, len(texts), SLICE):
+            end = min(start + SLICE, len(texts))
+            vectors[start:end] = self._model.encode_document(
+                list(texts[start:end]), batch_size=1, normalize_embeddings=True, show_progress_bar=False
+            )
+            if progress is not None:
+                progress(end, len(texts))
+        return vectors
+
+    def _sample_weights(self) -> str:
+        """Hash the prompts and about a thousand values of every tensor: any training changes nearly all of them."""
+        digest = hashlib.sha256(json.dumps(self._model.prompts, sort_keys=True).encode())
+        for key, tensor in sorted(self._model.state_dict().items()):
+            values = tensor.flatten()
+            digest.update(key.encode() + values[:: len(values) // 1000 + 1].float().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def check_files(folder: Path) -> str:
+    """Compare a model folder with its SHA256SUMS. Returns its fingerprint. Raises EncoderError if a file differs."""
+    repair = "Install YouJu again, or make the model anew: python -m app.models.build"
+    try:
+        sums = (folder / "SHA256SUMS").read_text(encoding="ascii")
+        for line in sums.splitlines():
+            expected, name = line.split("  ")
+            with (folder / name).open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                    raise EncoderError(
+                        f"{folder / name} is damaged: its SHA-256 is not the one in SHA256SUMS. {repair}"
+                    )
+    except OSError as error:
+        raise EncoderError(f"{error.filename} cannot be read ({error.strerror}). {repair}") from error
+    return hashlib.sha256(sums.encode()).hexdigest()[:16]
+
+
+def _why_not_loaded(name: str, error: Exception) -> str:
+    if Path(name).is_dir():
+        return f"{name} is not a model that sentence-transformers can load: {str(error).splitlines()[0]}"
+    return (
+        f"encoder {name} is neither {SHIPPED_NAME}, nor a folder, nor a model in the local cache, and YouJu does not "
+        f"download by itself. Name a folder, or fetch it once while online: HF_HUB_OFFLINE=0 hf download {name}"
+    )

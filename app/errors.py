@@ -1,0 +1,60 @@
+"""Errors meant for the user: one line that says what, which value, and what to do.
+
+YouJuError
+├── ConfigError     a setting is unknown or has a wrong value
+├── LoadError       a source file cannot be read
+├── EncoderError    an embedding model is missing, damaged or unknown
+├── IndexProblem    the stored index cannot be used
+│   ├── IndexMissingError   nothing was built yet
+│   ├── IndexDamagedError   a file of the index is absent or altered
+│   ├── IndexMismatchError  the index was built with another encoder or format
+│   └── IndexBusyError      another build is under way
+├── QuestionError   a question that cannot be asked: empty, malformed history
+└── NotFoundError   a document id that the index does not hold
+
+Anything else that is raised is a bug and propagates with its traceback.
+"""
+
+
+class YouJuError(Exception):
+    """Base of every error whose message is written for the user."""
+
+
+class ConfigError(YouJuError):
+    """A setting is unknown or has a value of the wrong kind."""
+
+
+class LoadError(YouJuError):
+    """A source file cannot be read as a document."""
+
+
+class EncoderError(YouJuError):
+    """An embedding model is missing, damaged or unknown."""
+
+
+class IndexProblem(YouJuError):
+    """Base of what can be wrong with a stored index."""
+
+
+class IndexMissingError(IndexProblem):
+    """No index has been built in this folder yet."""
+
+
+class IndexDamagedError(IndexProblem):
+    """A file of the index is absent, cut short or altered."""
+
+
+class IndexMismatchError(IndexProblem):
+    """The index was built with another encoder or another format."""
+
+
+class IndexBusyError(IndexProblem):
+    """Another build of the same index is under way."""
+
+
+class QuestionError(YouJuError):
+    """A question or a conversation that cannot be asked."""
+
+
+class NotFoundError(YouJuError):
+    """A document that the index does not hold."""

@@ -1,0 +1,191 @@
+"""The index: FAISS for vectors, BM25 for tokens, documents and chunks beside them. The only importer of faiss."""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import faiss
+import numpy as np
+
+from app import generations
+from app.errors import IndexDamagedError, IndexMismatchError
+from app.text import search_tokens
+from app.types import Candidates, Chunk, Document, Encoder, Field, Progress, Section, Span, Vectors
+
+FORMAT = 1
+"""Raise it when the files of an index change their form."""
+DOCUMENTS, CHUNKS, VECTORS, BM25 = "documents.jsonl", "chunks.jsonl", "vectors.faiss", "bm25"
+LIBRARIES = ("faiss-cpu", "bm25s", "numpy")
+
+
+def index_text(document: Document, chunk: Chunk) -> str:
+    """Return what is searched for a chunk: title and heading path in front of its own words, once each."""
+    title = "" if chunk.text.startswith(document.title) else document.title
+    return " ".join(part for part in (title, *chunk.heading, chunk.text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An opened index; implements `Store`. Row i of `vectors` and of `bm25` is `chunks[i]`."""
+
+    documents: Mapping[str, Document]
+    chunks: Sequence[Chunk]
+    vectors: Any
+    bm25: bm25s.BM25
+    manifest: Mapping[str, Any]
+
+    def candidates(
+        self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
+    ) -> Candidates:
+        """Return the union of the `limit` chunks closest to a vector (dim,) and the `limit` best by BM25."""
+        dense = self._dense(vector)
+        sparse = self._sparse(tokens)
+        allowed = np.arange(len(self.chunks))
+        if document_ids is not None:
+            allowed = np.array([i for i in allowed if self.chunks[i].document_id in document_ids], dtype=np.int64)
+        by_dense = allowed[np.argsort(-dense[allowed], kind="stable")[:limit]]
+        by_sparse = allowed[np.argsort(-sparse[allowed], kind="stable")[:limit]]
+        rows = np.union1d(by_dense, by_sparse).astype(np.int64)
+        return Candidates(rows, dense[rows], sparse[rows])
+
+    def _dense(self, vector: Vectors) -> Vectors:
+        """Return the cosine of every chunk, float32 (n,)."""
+        scores, rows = self.vectors.search(vector[None, :], len(self.chunks))
+        dense = np.zeros(len(self.chunks), dtype=np.float32)
+        dense[rows[0]] = scores[0]
+        return dense
+
+    def _sparse(self, tokens: Sequence[str]) -> Vectors:
+        """Return the BM25 score of every chunk (Lucene's variant, k1 = 1.5, b = 0.75), float32 (n,)."""
+        known = self.bm25.get_tokens_ids(list(tokens))
+        if not known:
+            return np.zeros(len(self.chunks), dtype=np.float32)
+        scores: Vectors = self.bm25.get_scores_from_ids(known)
+        return scores
+
+
+def write_index(
+    root: Path,
+    documents: Sequence[Document],
+    chunks: Sequence[Chunk],
+    encoder: Encoder,
+    manifest: Mapping[str, Any],
+    progress: Progress | None = None,
+    reuse: bool = True,
+) -> int:
+    """Write an index of documents into a folder, atomically. Returns how many chunks had to be encoded.
+
+    With `reuse`, chunks whose searched text stands in the old index with the same encoder keep their vectors.
+    Call it under `generations.builder_lock`.
+    """
+    by_id = {document.id: document for document in documents}
+    texts = [index_text(by_id[chunk.document_id], chunk) for chunk in chunks]
+    known = _known_vectors(root, encoder) if reuse else {}
+    missing = [i for i, text in enumerate(texts) if _key(text) not in known]
+    fresh = encoder.encode_passages([texts[i] for i in missing], progress)
+    vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
+    for i, text in enumerate(texts):
+        if _key(text) in known:
+            vectors[i] = known[_key(text)]
+    vectors[missing] = fresh
+    contents = dict(manifest) | {
+        "format": FORMAT,
+        "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint, "dim": encoder.dim},
+        "documents": {document.id: document.sha256 for document in documents},
+        "chunks": len(chunks),
+        "libraries": {library: version(library) for library in LIBRARIES},
+    }
+    generations.write_generation(root, contents, _writer(documents, chunks, texts, vectors))
+    return len(missing)
+
+
+def open_index(root: Path, encoder_name: str, encoder_fingerprint: str | None = None) -> Index:
+    """Open the current index. Raises IndexMissingError, IndexDamagedError or IndexMismatchError."""
+    folder, manifest = generations.read_manifest(root)
+    check_encoder(root, manifest, encoder_name, encoder_fingerprint)
+    generations.check_files(folder, manifest)
+    try:
+        documents = [_document(row) for row in _read_rows(folder / DOCUMENTS)]
+        by_id = {document.id: document for document in documents}
+        chunks = [_chunk(row, by_id) for row in _read_rows(folder / CHUNKS)]
+        vectors = faiss.read_index(str(folder / VECTORS))
+        bm25 = bm25s.BM25.load(str(folder / BM25), show_progress=False)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise IndexDamagedError(f"{root} is damaged: {error}. {generations.REBUILD}") from error
+    return Index(by_id, chunks, vectors, bm25, manifest)
+
+
+def check_encoder(root: Path, manifest: Mapping[str, Any], name: str, fingerprint: str | None = None) -> None:
+    """Compare an index with this program and the encoder in the settings. Raises IndexMismatchError."""
+    if manifest.get("format") != FORMAT:
+        raise IndexMismatchError(f"{root} has format {manifest.get('format')}, not {FORMAT}. {generations.REBUILD}")
+    built = manifest["encoder"]
+    if built["name"] != name:
+        raise IndexMismatchError(
+            f"{root} was built with encoder {built['name']} ({built['dim']} dims); settings name {name}. "
+            f"{generations.REBUILD}"
+        )
+    if fingerprint is not None and built["fingerprint"] != fingerprint:
+        raise IndexMismatchError(f"{root} was built with other weights of encoder {name}. {generations.REBUILD}")
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8")).digest()
+
+
+def _known_vectors(root: Path, encoder: Encoder) -> dict[bytes, Vectors]:
+    """Return the old index's vectors by the hash of the text they stand for; none if it cannot serve."""
+    try:
+        old = open_index(root, encoder.name, encoder.fingerprint)
+    except (generations.IndexProblem, KeyError):
+        return {}
+    rows: Vectors = old.vectors.reconstruct_n(0, len(old.chunks))
+    texts = [index_text(old.documents[chunk.document_id], chunk) for chunk in old.chunks]
+    return {_key(text): row for text, row in zip(texts, rows, strict=True)}
+
+
+def _writer(
+    documents: Sequence[Document], chunks: Sequence[Chunk], texts: Sequence[str], vectors: Vectors
+) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        _write_rows(folder / DOCUMENTS, [asdict(document) for document in documents])
+        _write_rows(folder / CHUNKS, [_chunk_row(chunk) for chunk in chunks])
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        flat.add(vectors)
+        faiss.write_index(flat, str(folder / VECTORS))
+        bm25 = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+        bm25.index([search_tokens(text) for text in texts], show_progress=False)
+        bm25.save(str(folder / BM25), show_progress=False)
+
+    return write
+
+
+def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _read_rows(path: Path) -> list[Any]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def _chunk_row(chunk: Chunk) -> dict[str, Any]:
+    return {"document_id": chunk.document_id, "span": asdict(chunk.span), "heading": chunk.heading, "id": chunk.id}
+
+
+def _chunk(row: Mapping[str, Any], documents: Mapping[str, Document]) -> Chunk:
+    span = Span(**row["span"])
+    text = span.of(documents[row["document_id"]].text)
+    return Chunk(row["id"], row["document_id"], span, text, tuple(row["heading"]))
+
+
+def _document(row: Mapping[str, Any]) -> Document:
+    sections = tuple(Section(tuple(section["path"]), Span(**section["span"])) for section in row["sections"])
+    fields = tuple(Field(field["key"], field["value"], Span(**field["span"])) for field in row["fields"])
+    return Document(**{**row, "sections": sections, "fields": fields})

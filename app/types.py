@@ -1,0 +1,246 @@
+"""The values that flow through the engine, and the protocols of its exchangeable parts.
+
+Offsets are Python code points of `Document.text`, half open.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+"""Called with (done, total) while something long runs."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open range `[start, end)` of code points in `Document.text`."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"not a span: [{self.start}, {self.end})")
+
+    def of(self, text: str) -> str:
+        """Return the text that the span covers."""
+        return text[self.start : self.end]
+
+    def contains(self, other: "Span") -> bool:
+        return self.start <= other.start and other.end <= self.end
+
+    def overlaps(self, other: "Span") -> bool:
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One fact about a document (文号, 日期, 联系电话 …) and the line of the text that states it."""
+
+    key: str
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a document: `path` are the headings from the outermost to its own."""
+
+    path: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A source file as it reads: `text` is canonical, every span and quote refers to it."""
+
+    id: str
+    title: str
+    text: str
+    sections: tuple[Section, ...] = ()
+    fields: tuple[Field, ...] = ()
+    source: str = ""
+    sha256: str = ""
+
+    def field(self, key: str) -> Field | None:
+        """Return the first field of that key, or None."""
+        return next((field for field in self.fields if field.key == key), None)
+
+    def heading_at(self, offset: int) -> tuple[str, ...]:
+        """Return the heading path of the innermost section that holds an offset."""
+        inside = [section for section in self.sections if section.span.start <= offset < section.span.end]
+        return max(inside, key=lambda section: len(section.path)).path if inside else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The unit that is indexed: a paragraph or a point of one, made of whole sentences."""
+
+    id: str
+    document_id: str
+    span: Span
+    text: str
+    heading: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrieved chunk. `score` is the fused z-score (higher is closer), `rank` starts at 1."""
+
+    chunk: Chunk
+    score: float
+    rank: int
+    dense: float = 0.0
+    """Cosine of question and chunk, -1 to 1."""
+    sparse: float = 0.0
+    """BM25 score of the chunk, 0 or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the conversation, and what was answered."""
+
+    question: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The exact passage a sentence rests on; it stands alone, without the document at hand."""
+
+    number: int
+    document_id: str
+    title: str
+    reference: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    chunk_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an answer, the numbers of its citations, and the short answer inside it."""
+
+    text: str
+    highlights: tuple[str, ...]
+    citations: tuple[int, ...]
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing is answered. `near` are questions that the documents do answer."""
+
+    kind: str
+    message: str
+    near: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What every interface returns; its JSON form is the contract of DESIGN's answer schema."""
+
+    id: str
+    question: str
+    status: Literal["answered", "refused"]
+    refusal: Refusal | None
+    answerer: Literal["extractive", "llm"]
+    text: str
+    language: str
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the contract's JSON object."""
+        refusal = self.refusal
+        return {
+            "id": self.id,
+            "question": self.question,
+            "status": self.status,
+            "refusal": refusal and {"kind": refusal.kind, "message": refusal.message, "near": list(refusal.near)},
+            "answerer": self.answerer,
+            "text": self.text,
+            "language": self.language,
+            "sentences": [_plain(sentence) for sentence in self.sentences],
+            "citations": [_plain(citation) for citation in self.citations],
+            "passages": [passage_json(passage) for passage in self.passages],
+            "timings_ms": dict(self.timings_ms),
+        }
+
+
+def passage_json(passage: Passage) -> dict[str, Any]:
+    """Return a passage as the contract's JSON object."""
+    chunk = passage.chunk
+    return {
+        "chunk_id": chunk.id,
+        "document_id": chunk.document_id,
+        "heading": list(chunk.heading),
+        "text": chunk.text,
+        "start": chunk.span.start,
+        "end": chunk.span.end,
+        "score": round(passage.score, 4),
+        "rank": passage.rank,
+    }
+
+
+def _plain(value: Sentence | Citation) -> dict[str, Any]:
+    """Return a value's attributes, tuples as lists."""
+    attributes = {name: getattr(value, name) for name in value.__slots__}
+    return {name: list(item) if isinstance(item, tuple) else item for name, item in attributes.items()}
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors whose dot product says how close they are in meaning."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the weights: two encoders of one fingerprint give the same vectors."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Embed questions. Returns float32 (n, dim), unit length; a higher dot product is closer."""
+        ...
+
+    def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Embed passages. Returns float32 (n, dim), unit length; a higher dot product is closer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Chunks worth ranking: `rows` index `Store.chunks`; `dense` are cosines, `sparse` BM25 scores (higher is closer)."""
+
+    rows: NDArray[np.int64]
+    dense: Vectors
+    sparse: Vectors
+
+
+class Store(Protocol):
+    """Holds documents, their chunks and what is needed to score them."""
+
+    @property
+    def documents(self) -> Mapping[str, Document]: ...
+
+    @property
+    def chunks(self) -> Sequence[Chunk]: ...
+
+    def candidates(
+        self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
+    ) -> Candidates:
+        """Return the union of the `limit` chunks closest to a vector (dim,) and the `limit` best by BM25."""
+        ...

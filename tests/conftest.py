@@ -1,0 +1,59 @@
+"""Shared fixtures: the reply, a fast stand-in for the encoder, and the real assistant."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.assistant import Assistant
+from app.building import build
+from app.config import Settings
+from app.loading import find_sources, load_source
+from app.text import search_tokens
+from app.types import Document, Progress, Vectors
+
+CORPUS = Path(__file__).parent.parent / "corpus"
+
+
+class HashingEncoder:
+    """Stands in for a model where a test is not about meaning: shared tokens make texts close. Deterministic."""
+
+    name = "hashing"
+    dim = 64
+    fingerprint = "hashing-1"
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._embed(texts)
+
+    def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        if progress:
+            progress(len(texts), len(texts))
+        return self._embed(texts)
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            row[0] = 0.01
+            for token in search_tokens(text):
+                digest = hashlib.sha256(token.encode()).digest()
+                row[digest[0] % self.dim] += 1.0 if digest[1] % 2 else -1.0
+            row /= np.linalg.norm(row)
+        return vectors
+
+
+@pytest.fixture(scope="session")
+def reply() -> Document:
+    """The one document of the corpus."""
+    (source,) = find_sources(CORPUS)
+    (document,) = load_source(source, max_mb=20)
+    return document
+
+
+@pytest.fixture(scope="session")
+def assistant(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
+    """The real thing: the shipped encoder over the reply."""
+    settings = Settings(corpus=str(CORPUS), index=str(tmp_path_factory.mktemp("index")))
+    build(settings)
+    return Assistant.open(settings)
