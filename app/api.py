@@ -5,14 +5,11 @@ Errors of the API are one shape, {"error": {"code", "message"}}; the message is 
 
 import asyncio
 import contextlib
-import errno
-import socket
-from collections.abc import Awaitable, Callable
+import json
 from functools import partial
 from html import escape
 from typing import Annotated, Any, Literal
 
-import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -25,10 +22,9 @@ from app.assistant import Assistant, parse_history
 from app.chat import mount_chat
 from app.config import Settings
 from app.errors import YouJuError
-from app.guard import BodyLimit, SecurityHeaders
+from app.guard import BodyLimit, SecurityHeaders, StreamStop
+from app.server import Server, listen
 
-STOP_SECONDS = 3
-"""How long a stop waits for answers under way; a page that is open holds its connection for ever."""
 USER_ERRORS: dict[type[YouJuError], tuple[int, str]] = {
     errors.QuestionError: (400, "bad_question"),
     errors.NotFoundError: (404, "not_found"),
@@ -62,6 +58,8 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
+    app.state.stopping = asyncio.Event()
+    app.add_middleware(StreamStop, stopping=app.state.stopping)
     app.include_router(health)
     app.mount("/api", _make_rest(app))
     if assistant is None:
@@ -73,16 +71,8 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
 
 def serve(assistant: Assistant, settings: Settings) -> None:
     """Serve until a signal stops it. Raises YouJuError if the address cannot be listened on."""
-    listener = _listen(settings.host, settings.port)
-    config = uvicorn.Config(
-        create_app(assistant, settings),
-        log_level="warning",
-        timeout_graceful_shutdown=STOP_SECONDS,
-        server_header=False,
-        lifespan="on",
-    )
-    with listener, contextlib.suppress(KeyboardInterrupt):
-        _AnnouncingServer(config).run([listener])
+    with listen(settings.host, settings.port) as listener, contextlib.suppress(KeyboardInterrupt):
+        Server(create_app(assistant, settings)).run([listener])
 
 
 # --- health ---
@@ -124,11 +114,16 @@ async def ask(body: AskRequest, request: Request) -> JSONResponse:
     asked = partial(
         assistant.ask,
         body.question,
-        history=parse_history(body.history),
+        history=parse_history(_encodable(body.history)),
         document_ids=body.document_ids,
         answerer=body.answerer,
     )
     return JSONResponse((await asyncio.to_thread(asked)).to_json())
+
+
+def _encodable(history: list[Any]) -> Any:
+    """Replace lone surrogates, which JSON can spell (backslash-u d800) but UTF-8 cannot: tokenizers raise on them."""
+    return json.loads(json.dumps(history, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def loaded_assistant(request: Request) -> Assistant:
@@ -178,43 +173,3 @@ async def _answer_http_error(request: Request, error: Exception) -> JSONResponse
 
 async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
     return error_response(500, "internal", "the server failed on this request; its log says why")
-
-
-# --- listening ---
-
-
-class _AnnouncingServer(uvicorn.Server):
-    """Prints the address once requests are answered there."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and sockets:
-            host, port = sockets[0].getsockname()[:2]
-            print(f"YouJu is at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises YouJuError that says what is wrong with the address."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror as error:
-        raise YouJuError(f"host {host!r} is not an address of this machine; try --host 127.0.0.1") from error
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise YouJuError(_explain(error, host, port)) from error
-    return listener
-
-
-def _explain(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use; choose another, for example: youju serve --port {port + 1}"
-    if error.errno == errno.EACCES:
-        return f"port {port} may not be used by this user; choose one above 1023: youju serve --port 7860"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"host {host} is not an address of this machine; try --host 127.0.0.1 or --host 0.0.0.0"
-    return f"cannot listen on {host}:{port}: {error.strerror}"

@@ -1,7 +1,7 @@
 """The chat page: the only importer of gradio.
 
-The page is HTML of our own (markup.py, static/chat.css, static/chat.js) in Gradio's components; Gradio keeps the session,
-queues the questions and streams the answers.
+The page is HTML of our own (markup.py, evidence.py, static/) in Gradio's components; Gradio keeps the session, queues
+the questions and streams the answers.
 """
 
 import asyncio
@@ -14,11 +14,10 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
-
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import markup
+from app import evidence, markup
 from app.answering.replies import suggestions
 from app.assistant import Assistant
 from app.errors import NotFoundError, QuestionError, YouJuError
@@ -70,11 +69,11 @@ class ChatPage:
         documents = assistant.documents
         examples = tuple(dict.fromkeys(suggestions(documents[:EXAMPLES], EXAMPLES)))
         self.welcome = markup.render_welcome(examples, documents)
-        self.desk = markup.render_desk(documents)
+        self.desk = evidence.render_desk(documents)
 
     async def respond(self, typed: str, conversation: Conversation, event: gr.EventData) -> AsyncIterator[list[Any]]:
         """Answer a question that was typed or clicked; yields (box, past, latest, evidence, conversation)."""
-        question = (event._data or {}).get("question") or typed or ""
+        question = str((event._data or {}).get("question") or typed or "")
         asked = markup.render_question(question.strip(), self.limit) if question.strip() else ""
         conversation = conversation.begin(asked)
         waiting = markup.render_turn("", asked, markup.render_waiting(), "running")
@@ -83,20 +82,20 @@ class ChatPage:
             answer = await asyncio.to_thread(partial(self.assistant.ask, question, history=conversation.turns))
         except YouJuError as error:
             problem = markup.render_turn("", asked, markup.render_problem(_explain(error)))
-            yield ["", gr.skip(), problem, gr.skip(), conversation.end(problem if asked else "")]
+            yield [gr.skip(), gr.skip(), problem, gr.skip(), conversation.end(problem if asked else "")]
             return
         except Exception:
             bug = markup.render_turn("", asked, markup.render_problem("服务器出错了，这个问题没有答成。请再试一次。"))
-            yield ["", gr.skip(), bug, gr.skip(), conversation.end(bug)]
+            yield [gr.skip(), gr.skip(), bug, gr.skip(), conversation.end(bug)]
             raise
-        evidence: Any = self._evidence(answer)
+        panel: Any = self._panel(answer)
         for shown in _steps(answer):
             partial_turn = markup.render_turn(answer.id, asked, markup.render_answer(answer, shown), "running")
-            yield ["", gr.skip(), partial_turn, evidence, gr.skip()]
-            evidence = gr.skip()
+            yield [gr.skip(), gr.skip(), partial_turn, panel, gr.skip()]
+            panel = gr.skip()
             await asyncio.sleep(REVEAL_SECONDS)
         turn = markup.render_turn(answer.id, asked, markup.render_answer(answer))
-        yield ["", gr.skip(), turn, evidence, conversation.end(turn, answer)]
+        yield [gr.skip(), gr.skip(), turn, panel, conversation.end(turn, answer)]
 
     def stop(self, conversation: Conversation) -> str:
         """Return the latest turn as one that was stopped."""
@@ -115,23 +114,25 @@ class ChatPage:
         except (NotFoundError, TypeError, ValueError):
             return ""
         is_only = len(self.assistant.documents) == 1
-        return markup.render_document(document, span if span.start < span.end else None, is_only)
+        return evidence.render_document(document, span if span.start < span.end else None, is_only)
 
     def more_text(self, wanted: Any) -> list[Any]:
         """Return (start, end, HTML) of the next part of [document_id, start, end, side] that is not shown yet."""
         try:
             document_id, start, end, side = wanted
             gap = Span(int(start), int(end))
-            part, html = markup.excerpt(self.assistant.document(str(document_id)), gap, from_end=side == "end")
+            part, html = evidence.excerpt(self.assistant.document(str(document_id)), gap, from_end=side == "end")
         except (NotFoundError, TypeError, ValueError):
             return [0, 0, ""]
         return [part.start, part.end, html]
 
-    def _evidence(self, answer: Answer) -> str:
+    def _panel(self, answer: Answer) -> str:
         if not answer.citations:
             return self.desk
         ids = {citation.document_id for citation in answer.citations}
-        return markup.render_evidence(answer, {id: self.assistant.document(id) for id in ids})
+        return evidence.render_evidence(
+            answer, {document_id: self.assistant.document(document_id) for document_id in ids}
+        )
 
 
 def build_chat(assistant: Assistant) -> gr.Blocks:
@@ -149,7 +150,7 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
         with gr.Row(elem_id="masthead"):
             gr.HTML((STATIC / "masthead.html").read_text(encoding="utf-8"), elem_id="brand", apply_default_css=False)
             clear = gr.Button("新对话", elem_id="clear", size="sm")
-        with gr.Row(elem_id="desk"):
+        with gr.Row(elem_id="room"):
             with gr.Column(elem_id="talk"):
                 with gr.Column(elem_id="log"):
                     past = gr.HTML("", elem_id="past", apply_default_css=False)
@@ -160,16 +161,16 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
                     stop = gr.Button("停止", elem_id="stop")
                 gr.HTML("答案逐字引自原文，正式引用请以原文件为准。", elem_id="footnote", apply_default_css=False)
             with gr.Column(elem_id="reading"):
-                evidence = gr.HTML(
+                reading = gr.HTML(
                     chat.desk,
                     elem_id="evidence",
                     apply_default_css=False,
                     js_on_load=(STATIC / "chat.js").read_text(encoding="utf-8"),
                     server_functions=[open_document, more_text],
                 )
-        outputs = [box, past, latest, evidence, conversation]
+        outputs = [box, past, latest, reading, conversation]
         asking = gr.on(
-            [box.submit, send.click, evidence.select],
+            [box.submit, send.click, reading.select],
             chat.respond,
             [box, conversation],
             outputs,
@@ -185,7 +186,16 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
 
 def mount_chat(app: FastAPI, assistant: Assistant) -> None:
     """Mount the page at `/` of an application, with nothing in it that another machine would have to serve."""
+
+    async def mount() -> None:
+        _mount(app, assistant)
+
     app.add_middleware(OwnHead)
+    # Outside of a running loop Gradio makes a loop for each of its locks and never closes it.
+    asyncio.run(mount())
+
+
+def _mount(app: FastAPI, assistant: Assistant) -> None:
     gr.mount_gradio_app(
         app,
         build_chat(assistant),
@@ -222,6 +232,9 @@ class OwnHead:
         async def rewrite(message: Message) -> None:
             if message["type"] == "http.response.start":
                 begun.append(message)
+                return
+            if message["type"] != "http.response.body":
+                await send(message)
                 return
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):

@@ -1,4 +1,6 @@
-"""What every HTTP exchange passes through: a limit on bodies, and headers that keep the page to itself."""
+"""What every HTTP exchange passes through: a limit on bodies, headers that keep the page to itself, and the stop."""
+
+import asyncio
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -76,6 +78,27 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, guarded)
+
+
+class StreamStop:
+    """Ends open streams when the server stops, a page holds one while it is open. Other replies are finished."""
+
+    def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
+        self.app = app
+        self.stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def receive_until_stop() -> Message:
+            received = asyncio.ensure_future(receive())
+            stopped = asyncio.ensure_future(self.stopping.wait())
+            try:
+                await asyncio.wait({received, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                return received.result() if received.done() else {"type": "http.disconnect"}
+            finally:
+                received.cancel()
+                stopped.cancel()
+
+        await self.app(scope, receive_until_stop if scope["type"] == "http" else receive, send)
 
 
 def _message() -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.answering import spans
 from app.answering.matching import coverage, match_term, squeeze
@@ -49,11 +49,12 @@ def weigh(
     question: Question, passage: Passage, span: Span, document: Document, dense: float
 ) -> Evidence:
     """Score one sentence of a passage."""
+    question = replace(question, terms=telling(question.terms, document))
     text = span.of(document.text)
     sentence = squeeze(text)
     headings = squeeze(" ".join((document.title, *passage.chunk.heading)))
     fit, highlights = fit_of(question, text)
-    terms = _telling(question.terms, document)
+    terms = question.terms
     return Evidence(
         passage=passage,
         span=span,
@@ -66,11 +67,24 @@ def weigh(
     )
 
 
-def _telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:
-    """Return the terms, those that name the issuing body or its place lighter: they tell no sentence from another."""
+def telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:
+    """Return the terms weighted by how well they tell one sentence of a document from another.
+
+    The issuing body and its place, and words that stand in every other sentence, tell little.
+    """
     issuer = document.field(keys.ISSUER)
     home = squeeze(issuer.value) if issuer else ""
-    return tuple(Term(t.text, t.weight * 0.3, t.is_name) if t.text in home else t for t in terms)
+    sentences = max(1.0, len(document.text) / SENTENCE_CHARS)
+    weighted = []
+    for term in terms:
+        share = min(1.0, document.text.count(term.text) / sentences)
+        factor = 0.3 if term.text in home else 1 - 0.7 * share
+        weighted.append(replace(term, weight=term.weight * factor))
+    return tuple(weighted)
+
+
+SENTENCE_CHARS = 80
+"""Length of a sentence of official prose, about."""
 
 
 def _lexical(terms: Sequence[Term], sentence: str, headings: str) -> float:
@@ -167,19 +181,30 @@ def _around(sentence: str, start: int, end: int, marks: str) -> str:
     return sentence[left:right]
 
 
+def _surroundings(sentence: str, start: int, end: int) -> str:
+    """Return a piece of a sentence with what stands next to it, up to the next clause."""
+    before = re.split(r"[，,；;。]", sentence[max(0, start - 25) : start])[-1]
+    after = re.split(r"[，,、；;。]", sentence[end : end + 20])[0]
+    return before + sentence[start:end] + after
+
+
 _ASKS_FOR_NAME = re.compile(r"标题|题目|名称|名字|叫|称|哪[份部本个]?(?:报告|文件|法|条例|规划)")
 
 
 def _name_fit(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
     """Find the list, 《title》 or “term” that stands closest to the question's words."""
     is_list = question.kind == LIST
-    titles = spans.find_titles(sentence)
-    found = (spans.find_lists(fold(sentence)) or (titles if len(titles) > 1 else [])) if is_list else titles
-    fresh = [(start, end) for start, end in found if squeeze(sentence[start:end]) not in squeeze(question.text)]
+    titles = spans.find_titles(sentence) if question.kind != WHO else []
+    found = (spans.find_lists(sentence) or (titles if len(titles) > 1 else [])) if is_list else titles
+    if question.kind == WHO:
+        found += spans.find_addressees(sentence)
+    fresh = [(start, end) for start, end in found if squeeze(sentence[start:end].strip("“”《》")) not in squeeze(question.text)]
     if not fresh:
         return (0.3 if is_list else 0.5), ()
-    closeness = [coverage(question.terms, squeeze(sentence[max(0, start - 25) : end + 20])) for start, end in fresh]
+    closeness = [coverage(question.terms, squeeze(_surroundings(sentence, start, end))) for start, end in fresh]
     best = max(closeness)
+    if question.kind == WHO and best < 0.3:
+        return 0.5, ()
     if is_list or _ASKS_FOR_NAME.search(question.text):
         return 0.4 + 0.6 * best, (fresh[closeness.index(best)],)
     return 0.5, (fresh[closeness.index(best)],) if best > 0.5 else ()

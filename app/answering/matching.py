@@ -43,7 +43,8 @@ def match_term(term: str, text: str) -> float:
     if any(word in text for word in synonyms().get(term, ()) if len(word) > 1 or len(term) == 1):
         return SYNONYM
     if not all(is_cjk(character) for character in term):
-        return SOUND if len(term) > 4 and _is_misspelt(term, text) else 0.0
+        sounds_alike = len(term) > 3 and term.isalpha() and term in sound(text).replace("|", "")
+        return SOUND if sounds_alike or (len(term) > 4 and _is_misspelt(term, text)) else 0.0
     if len(term) < 2:
         return 0.0
     if sound(term) in sound(text):

@@ -20,7 +20,7 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"|署名|\bwho (?:issued|wrote|signed|published|replied)|\bissu(?:er|ed by)\b|\bissuing\b"
     ),
     keys.ADDRESSEE: re.compile(
-        r"主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b"
+        r"提案(?:是|由).{0,4}(?:谁|哪).{0,6}提|谁提(?:出|交)?的|提案(?:人|者|方)|哪(?:些|个)?(?:人|单位|界别|党派).{0,4}提(?:出|交)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b"
     ),
     keys.PRINTED: re.compile(r"印发(?:的?(?:日期|时间)|于)|(?:什么时候|何时|哪天|哪一天|几号|几月几[日号])(?:.{0,4})印发|印发.{0,3}(?:哪天|何时|什么时候)|\bprinted\b"),
     keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印发"),
@@ -44,6 +44,9 @@ ASKS: dict[str, re.Pattern[str]] = {
     ),
 }  # fmt: skip
 """How each field is asked for, over the folded question."""
+
+WHY = re.compile(r"为什么|为何|为啥|凭什么|怎么会|\bwhy\b")
+"""Such a question wants a reason, which no field gives."""
 
 ABOUT_DOCUMENT = re.compile(
     r"这[个份篇封项件次]|该|本|此|文件|答复函?|回复|复函|公文|文档|提案|函|通知|单位|部门|机关|机构|科委|委员会|政府|上面|里面?|文中|材料|工作人员|负责|人|是|在|的"
@@ -78,6 +81,8 @@ def answer_from_fields(question: Question, documents: Iterable[Document]) -> lis
     The rest of the question must be found among the document's own fields: a phone number of another body is not
     answered with the one at hand.
     """
+    if WHY.search(question.text):
+        return []
     wanted = asked_keys(question.text)
     for document in documents:
         asked = wanted or _asked_by_label(question.text, document)
@@ -105,8 +110,8 @@ def _is_about(question: Question, asked: Collection[str], document: Document) ->
 
 
 def _names_something(term: Term) -> bool:
-    """Tell a noun or a name from verbs and measure words (一封), which say nothing about which document is meant."""
-    return (term.is_name or term.weight >= 0.9) and not re.match(r"^一.$", term.text)
+    """Tell a noun or a name from verbs (问问) and counted things (一封信), which don't say which document is meant."""
+    return (term.is_name or term.weight >= 0.9) and not re.match(r"^(?:一.+|(.)\1)$", term.text)
 
 
 def _only_points(word: str) -> bool:

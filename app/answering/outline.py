@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from app.answering.choosing import telling
 from app.answering.matching import coverage, squeeze
 from app.answering.question import HOW, LIST, OPEN, WHICH, Question, Term
 from app.text import split_sentences
@@ -19,6 +20,8 @@ POINTING = re.compile(
 COUNT = re.compile(r"([两二三四五六七八九十]|\d{1,2})\s*(?:个|大|项|条|点)?\s*(?:方面|部分|重点|要点|点|工作|任务|举措|建议|措施)")
 _NUMBERS = {numeral: i for i, numeral in enumerate("一二三四五六七八九十", start=1)} | {"两": 2}
 _LATER = re.compile(r"下一?阶段|下一?步|今后|接下来|以后|未来|将来|后续")
+SUBJECT_WEIGHT = 0.45
+"""Lighter words (verbs, the issuing body, what every sentence says) do not decide which part is meant."""
 LONGEST_TOPIC = 60
 
 
@@ -26,7 +29,11 @@ def answer_from_outline(question: Question, document: Document) -> list[Span]:
     """Return the topic sentences of the parts that a question asks for; none if it doesn't ask for parts."""
     if question.kind not in (LIST, WHICH, HOW, OPEN) or not ASKS_FOR_PARTS.search(question.text):
         return []
-    subject = tuple(term for term in question.terms if not POINTING.match(term.text) and not _LATER.search(term.text))
+    subject = tuple(
+        term
+        for term in telling(question.terms, document)
+        if term.weight >= SUBJECT_WEIGHT and not POINTING.match(term.text) and not _LATER.search(term.text)
+    )
     for parent, parts in _groups(document):
         if _is_meant(question, subject, parent) and _has_number(question, parts):
             return [_topic(document, part.span) for part in parts]

@@ -20,7 +20,7 @@ ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
     (FIGURE, re.compile(r"多少|几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
     (WHERE, re.compile(r"哪里|哪儿|何处|在哪(?![些个家所份项类种座位年])|什么地方|啥地方|[到往去放]哪(?![些个家所份项类种座位年])|\bwhere\b")),
     (WHO, re.compile(r"谁|哪位|什么人|哪个人|哪类人|哪种人|\bwho(?:m|se)?\b")),
-    (HOW, re.compile(r"如何|怎[么样]|怎|咋|为什么|为何|为啥|何以|哪方面|什么(?:措施|做法|打算|作用|方式|办法|举措|安排)|通过什么|靠什么|\bhow\b|\bwhy\b")),
+    (HOW, re.compile(r"如何|怎[么样]|怎|咋|为什么|为何|为啥|何以|哪方面|什么(?:措施|做法|打算|作用|方式|办法|举措|安排|计划|考虑|规划|思路)|通过什么|靠什么|\bhow\b|\bwhy\b")),
     (WHICH, re.compile(r"哪|什么|啥|\bwhich\b|\bwhat\b")),
 )  # fmt: skip
 """What asks for each kind of answer, tried in this order."""
@@ -37,7 +37,7 @@ NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
 QUESTION_WORDS = re.compile(
     r"请问一?下?|麻烦问?一?下?|我?想(?:问|知道|了解|咨询)一?下?|能不能(?:告诉|帮|给)?我?们?(?:看看)?|告诉我|帮我?(?:查|看|找)一?[下查看]*|你好|您好"
     r"|是?多少个?|百分之几|第几|几成|几|多[大高长久远]|是?什么时候|什么|是?哪[些个家所份项类种座位里儿年天月日几一]?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
-    r"|分别|具体|一共|总共|[吗呢呀啊嘛吧啦]+(?=[？?。!！]|$)|\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|the|an?|of|in|on|to|for"
+    r"|分别|具体|一共|总共|[吗呢呀啊嘛吧啦]+(?=[？?。!！]|$)|\bhow (?:many|much|large|big|long|old|often|far)\b|\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|the|an?|of|in|on|to|for"
     r"|by|with|at|from|has|have|had|be|been|it|its|this|that|there|and|or|can|could|please|tell|me|will|would|as|than)\b"
 )
 """What asks, and what is only polite: carries nothing that evidence could match."""

@@ -76,6 +76,7 @@ def _with_unit(folded: str, start: int, end: int) -> ShortAnswer | None:
 
 
 _LIST = re.compile(r"[^，。；：:、!?()（）]{1,30}(?:、[^，。；：:、!?]{1,40}){1,}")
+_PAIR = re.compile(r"(?:^|[，,；;：:扣即为是])([^，,、；;：:]{2,12}[和与][^，,、；;：:]{2,12}?)(?=[两二]\s*[个大项家类所种])")
 _TITLE = re.compile(r"《[^》]+》|“[^”]{2,40}”")
 _HEAD_WORDS = frozenset(
     "建立 建设 包括 推动 推进 支持 开展 打造 形成 实现 促进 加强 完善 发挥 构建 面向 围绕 培育 提升 聚焦 设立 组建 成立 探索 发展 建 设 有 为 是 在 对 与 由 如 即 按 从 以 向 "
@@ -87,7 +88,7 @@ _LAST_ITEM_END = re.compile(r"等(?!级|待|于)|[两二三四五六七八九十
 
 def find_lists(sentence: str) -> list[tuple[int, int]]:
     """Return the spans of enumerations 「甲、乙、丙」, without the verb before the first item and what follows the last."""
-    spans = []
+    spans = [match.span(1) for match in _PAIR.finditer(sentence)]
     for match in _LIST.finditer(sentence):
         start, end = match.span()
         start += _head_length(sentence[start : sentence.index("、", start)])
@@ -112,3 +113,16 @@ def _head_length(first: str) -> int:
 def find_titles(sentence: str) -> list[tuple[int, int]]:
     """Return the spans of 《titles》 and “quoted” terms."""
     return [match.span() for match in _TITLE.finditer(sentence)]
+
+
+_ADDRESSEES = re.compile(r"(?:面向|针对|适用于|仅限于?|限于|适合|资助对象为|对象为|对象是)\s*([^，,。；;、：:]{2,40})")
+
+
+def find_addressees(sentence: str) -> list[tuple[int, int]]:
+    """Return the spans of those whom something is meant for: 「32 周岁以下青年科技人员」 of 「面向……的扬帆专项」."""
+    spans = []
+    for match in _ADDRESSEES.finditer(sentence):
+        people = re.match(r".+(?:人员|人才|人士|企业|单位|机构|者|人|学生|教师|青年|团队|群众|居民|职工|家庭)(?=的|$|[^\w])", match.group(1))
+        end = match.start(1) + (people.end() if people else len(match.group(1)))
+        spans.append((match.start(1), end))
+    return spans

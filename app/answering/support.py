@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from app.answering.choosing import Evidence
 from app.answering.matching import coverage, match_number, match_term, squeeze, synonyms
-from app.answering.question import DATE, FIGURE, YEAR, Question, Term
+from app.answering.metadata import WHY
+from app.answering.question import DATE, FIGURE, YEAR, Question, Term, translations
 from app.text import is_cjk
 from app.types import Document
 
@@ -79,13 +80,19 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_number=_missing_number(question, sentence, context, document),
         missing_wanted=_missing_wanted(question, near if asks_figure else sentence),
         missing_focus=0.0 if asks_figure and evidence.fit > 0 else _missing_focus(question, sentence + headings),
-        missing_word=max((t.weight * (1 - match_term(t.text, context)) for t in question.terms), default=0.0) / 2,
+        missing_word=_missing_word(question, context),
         missing_reason=_missing_reason(question, sentence),
         aggregate=float(
             bool(SINGLE.search(question.text)) and bool(SUM.search(sentence)) and not SUM.search(question.text)
         ),
         unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
     )
+
+
+def _missing_word(question: Question, context: str) -> float:
+    """Return half the weight of the heaviest word that a passage lacks; less in English, where a translation may differ."""
+    misses = [term.weight * (1 - match_term(term.text, context)) for term in question.terms]
+    return max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
 
 
 def _clause_of_answer(evidence: Evidence) -> str:
@@ -133,14 +140,13 @@ def _missing_wanted(question: Question, near: str) -> float:
     return 1 - match_term(wanted, near)
 
 
-_ANYTHING = frozenset("地方 部分 方面 方式 人 时候 内容 作用 关系 东西 单位 机构 部门 原因 情况 意思 问题 措施 办法 做法 打算 安排 要求 条件 性质 代号 名字 人员 企业 公司 时间 钱 主体 领域 形式 工作".split())
+_ANYTHING = frozenset("计划 思路 考虑 规划 进展 成效 届 次 地方 部分 方面 方式 人 时候 内容 作用 关系 东西 单位 机构 部门 原因 情况 意思 问题 措施 办法 做法 打算 安排 要求 条件 性质 代号 名字 人员 企业 公司 时间 钱 主体 领域 形式 工作".split())
 _PLACE_KINDS = frozenset("城市 省 省份 市 地区 地市".split())
 MEMBERS = re.compile(r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|指哪")
 NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座]")
 _NUMERALS = {numeral: i for i, numeral in enumerate("一二三四五六七八九十", start=1)} | {"两": 2} | {str(i): i for i in range(100)}
 DONE = re.compile(r"实际|已经?|目前|现在|真正|到底")
 PLANNED = re.compile(r"拟|将(?!近)|计划(?!共|资助)|准备|力争|争取|预计")
-WHY = re.compile(r"为什么|为何|为啥|凭什么|怎么会|\bwhy\b")
 
 
 def _missing_reason(question: Question, sentence: str) -> float:
@@ -151,8 +157,10 @@ def is_firm_name(term: Term, language: str) -> bool:
     """Tell a name that the evidence must hold from a word that may be said otherwise."""
     if term.text in WEAK_NAMES:
         return False
+    if language == "en":
+        return term.is_name or any(chinese in PLACES for chinese in translations().get(term.text, ()))
     if not is_cjk(term.text[0]):
-        return language == "zh" and len(term.text) > 1 and term.text[0].isalpha()
+        return len(term.text) > 1 and term.text[0].isalpha()
     if term.text.rstrip("省市区县") in PLACES:
         return True
     if any(term.text[i : i + 2] in synonyms() for i in range(len(term.text) - 1)) and not BODY.search(term.text):
@@ -213,11 +221,11 @@ def _missing_focus(question: Question, sentence: str) -> float:
 
 
 WEIGHTS = {
-    "lexical": 2.2, "context": 1.4, "dense": 0.3, "fit": 1.6, "lead": 1.2, "no_figure": -4.1, "no_list": -2.7, "missing_name": -3.5,
-    "missing_year": -4.3, "missing_number": -3.1, "missing_wanted": -2.4, "missing_focus": -1.3, "missing_word": -1.7,
-    "missing_reason": -2.3, "aggregate": -2.0, "unreal": -2.4,
+    "lexical": 1.9, "context": 1.3, "dense": 0.0, "fit": 1.9, "lead": 1.6, "no_figure": -4.1, "no_list": -3.3, "missing_name": -3.8,
+    "missing_year": -4.5, "missing_number": -3.1, "missing_wanted": -2.6, "missing_focus": -1.7, "missing_word": -1.9,
+    "missing_reason": -2.6, "aggregate": -2.0, "unreal": -2.7,
 }  # fmt: skip
-BIAS = -1.8
+BIAS = -1.4
 THRESHOLD = 0.5
 """Evidence less likely than this to answer is not shown as an answer."""
 

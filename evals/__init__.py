@@ -1,0 +1,1 @@
+"""The measuring instrument: calls the one public `Assistant.ask`, never internals."""
