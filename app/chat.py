@@ -186,13 +186,18 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
 
 def mount_chat(app: FastAPI, assistant: Assistant) -> None:
     """Mount the page at `/` of an application, with nothing in it that another machine would have to serve."""
-
-    async def mount() -> None:
+    app.add_middleware(OwnHead)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # Outside of a running loop Gradio makes a loop for each of its locks and never closes it.
+        asyncio.run(_mount_in_loop(app, assistant))
+    else:
         _mount(app, assistant)
 
-    app.add_middleware(OwnHead)
-    # Outside of a running loop Gradio makes a loop for each of its locks and never closes it.
-    asyncio.run(mount())
+
+async def _mount_in_loop(app: FastAPI, assistant: Assistant) -> None:
+    _mount(app, assistant)
 
 
 def _mount(app: FastAPI, assistant: Assistant) -> None:

@@ -38,6 +38,17 @@ class Index:
     vectors: Any
     bm25: bm25s.BM25
     manifest: Mapping[str, Any]
+    first_rows: Mapping[str, int]
+    """Where the chunks of each document begin; they follow each other in the order of its text."""
+
+    def chunk_at(self, document_id: str, offset: int) -> Chunk:
+        """Return the chunk of a document that holds an offset, or the last one before it."""
+        row = self.first_rows[document_id]
+        while row + 1 < len(self.chunks) and self.chunks[row + 1].document_id == document_id:
+            if self.chunks[row + 1].span.start > offset:
+                break
+            row += 1
+        return self.chunks[row]
 
     def candidates(
         self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
@@ -117,7 +128,8 @@ def open_index(root: Path, encoder_name: str, encoder_fingerprint: str | None = 
         bm25 = bm25s.BM25.load(str(folder / BM25), show_progress=False)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise IndexDamagedError(f"{root} is damaged: {error}. {generations.REBUILD}") from error
-    return Index(by_id, chunks, vectors, bm25, manifest)
+    first_rows = {chunk.document_id: row for row, chunk in reversed(list(enumerate(chunks)))}
+    return Index(by_id, chunks, vectors, bm25, manifest, first_rows)
 
 
 def check_encoder(root: Path, manifest: Mapping[str, Any], name: str, fingerprint: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -14,8 +15,15 @@ CLAUSE_END = "；;"
 CLOSERS = "”’』」》〉）)】］]〕\"'"
 BRACKETS = {"“": "”", "‘": "’", "「": "」", "『": "』", "（": "）", "《": "》", "〈": "〉", "【": "】", "〔": "〕"}
 
-_FULL_STOP = re.compile(r"\.(?=\s+[^\s\da-z]|\s*$)")
-_ABBREVIATION = re.compile(r"(?:\b[A-Za-z]|\b(?:No|Mr|Mrs|Ms|Dr|St|vs|etc|Fig|Art|Inc|Ltd|Co)|^\s*\d+)$")
+_PAIRED = BRACKETS | {"(": ")", '"': '"'}
+_BRACKET = re.compile("[\n" + re.escape("".join([*_PAIRED, *_PAIRED.values()])) + "]")
+_BREAK = re.compile("[\n." + re.escape(SENTENCE_END + CLAUSE_END + "".join(_PAIRED)) + "]")
+_FULL_STOP = re.compile(r"\.(?=[\"'”’)\]]*(?:\s+[^\s\da-z(,]|\s*\Z))")
+_NO_FULL_STOP = re.compile(
+    r"(?:\b[A-Za-z]|\b(?:No|Mr|Mrs|Ms|Dr|St|vs|etc|Fig|Art|Inc|Ltd|Co)|(?:^|[.。；;：:!?！？])\s*\d{1,2})\Z", re.MULTILINE
+)
+"""What stands before a dot that ends no sentence: an initial, an abbreviation, the number of an item."""
+_IN_ADDRESS = re.compile(r"(?<=[A-Za-z\d/=])[!?](?=[A-Za-z\d/=_])")
 _TOKEN = re.compile(r"[a-z0-9]+(?:[.,:/+_-][a-z0-9]+)*%?|[\u3400-\u9fff\U00020000-\U0003ffff〇]+", re.ASCII)
 
 
@@ -28,13 +36,17 @@ def is_cjk(character: str) -> bool:
 def _folding_table() -> dict[int, str]:
     """Map every character whose search form differs to that form, one character for one."""
     characters = [chr(code) for code in range(0x80, 0x10000) if not 0xD800 <= code < 0xE000]
-    simplified = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
+    plain = [_same_length(character, unicodedata.normalize("NFKC", character).lower()) for character in characters]
+    simplified = opencc.OpenCC("t2s").convert("\n".join(plain)).split("\n")
     table = {code: chr(code + 32) for code in range(ord("A"), ord("Z") + 1)}
-    for character, simple in zip(characters, simplified, strict=True):
-        folded = unicodedata.normalize("NFKC", simple if len(simple) == 1 else character).lower()
-        if folded != character and len(folded) == 1:
-            table[ord(character)] = folded
-    return table | {ord("〔"): "[", ord("〕"): "]", ord("【"): "[", ord("】"): "]"}
+    for character, form, simple in zip(characters, plain, simplified, strict=True):
+        table[ord(character)] = _same_length(form, simple)
+    table |= {ord("〔"): "[", ord("〕"): "]", ord("【"): "[", ord("】"): "]"}
+    return {code: form for code, form in table.items() if chr(code) != form}
+
+
+def _same_length(character: str, form: str) -> str:
+    return form if len(form) == 1 else character
 
 
 def fold(text: str) -> str:
@@ -63,46 +75,62 @@ def split_sentences(text: str, within: Span | None = None, clauses: bool = False
     """
     within = within or Span(0, len(text))
     ends = SENTENCE_END + CLAUSE_END if clauses else SENTENCE_END
-    spans, start = [], within.start
-    for cut in _cuts(text, within, ends):
-        if cut > start:
-            spans.append(_trim(text, start, cut))
-        start = cut
-    spans.append(_trim(text, start, within.end))
+    cuts = [within.start, *_cuts(text, within, ends), within.end]
+    spans = [_trim(text, start, end) for start, end in zip(cuts, cuts[1:], strict=False)]
     return [span for span in spans if span is not None]
 
 
 def _cuts(text: str, within: Span, ends: str) -> Iterator[int]:
-    """Yield the offsets behind which a new sentence starts."""
-    closing: list[str] = []
-    i = within.start
-    while i < within.end:
-        character = text[i]
+    """Yield the offsets behind which a new sentence starts, in order."""
+    pairs = _bracket_pairs(text, within)
+    position = within.start
+    while match := _BREAK.search(text, position, within.end):
+        i, character = match.start(), match.group()
+        position = i + 1
+        if i in pairs:
+            position = pairs[i] + 1
+            if _ends_with_quote(text, i, pairs[i], within.end):
+                yield position
+        elif character == "\n":
+            yield position
+        elif _is_full_stop(text, i) if character == "." else character in ends and not _IN_ADDRESS.match(text, i):
+            while position < within.end and text[position] in ends + CLOSERS + "…" and position not in pairs:
+                position += 1
+            yield position
+
+
+def _bracket_pairs(text: str, within: Span) -> dict[int, int]:
+    """Map each opening bracket and quotation mark to its closing one in the same line; unclosed ones are left out."""
+    pairs: dict[int, int] = {}
+    opened: list[tuple[str, int]] = []
+    awaited: Counter[str] = Counter()
+    for match in _BRACKET.finditer(text, within.start, within.end):
+        character = match.group()
         if character == "\n":
-            closing.clear()
-            yield i + 1
-        elif closing and character == closing[-1]:
-            closing.pop()
-        elif character in BRACKETS and _closes_in_line(text, i, within.end):
-            closing.append(BRACKETS[character])
-        elif not closing and (character in ends or _is_full_stop(text, i)):
-            while i + 1 < within.end and text[i + 1] in ends + CLOSERS + "…":
-                i += 1
-            yield i + 1
-        i += 1
+            opened.clear()
+            awaited.clear()
+        elif awaited[character]:
+            closer, offset = "", 0
+            while closer != character:
+                closer, offset = opened.pop()
+                awaited[closer] -= 1
+            pairs[offset] = match.start()
+        elif character in _PAIRED:
+            opened.append((_PAIRED[character], match.start()))
+            awaited[_PAIRED[character]] += 1
+    return pairs
 
 
-def _closes_in_line(text: str, opening: int, end: int) -> bool:
-    line_end = text.find("\n", opening, end)
-    return text.find(BRACKETS[text[opening]], opening, end if line_end < 0 else line_end) >= 0
+def _ends_with_quote(text: str, opening: int, closing: int, end: int) -> bool:
+    """Tell a sentence that ends with the quote it introduces: 他说：“……。”"""
+    is_introduced = opening > 0 and text[opening - 1] in "：:"
+    goes_on = closing + 1 < end and text[closing + 1] in "，、；：。！？,;:!?的等"
+    return is_introduced and text[closing - 1] in SENTENCE_END and text[closing] in "”’」』\"" and not goes_on
 
 
 def _is_full_stop(text: str, i: int) -> bool:
     """Tell a full stop of an English sentence from a decimal point, an abbreviation or an item number."""
-    if text[i] != "." or not _FULL_STOP.match(text, i):
-        return False
-    line_start = text.rfind("\n", 0, i) + 1
-    return not _ABBREVIATION.search(text[max(line_start, i - 12) : i])
+    return bool(_FULL_STOP.match(text, i)) and not _NO_FULL_STOP.search(text, max(0, i - 12), i)
 
 
 def _trim(text: str, start: int, end: int) -> Span | None:

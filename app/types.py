@@ -239,6 +239,10 @@ class Store(Protocol):
     @property
     def chunks(self) -> Sequence[Chunk]: ...
 
+    def chunk_at(self, document_id: str, offset: int) -> Chunk:
+        """Return the chunk of a document that holds an offset, or the last one before it."""
+        ...
+
     def candidates(
         self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
     ) -> Candidates:

@@ -37,11 +37,11 @@ def client(app: FastAPI) -> Iterator[TestClient]:
         yield client
 
 
-def ask(client: TestClient, **body: Any) -> httpx.Response:
+def ask(client: TestClient, **body: Any) -> Any:
     return client.post("/api/ask", json=body)
 
 
-def error_of(response: httpx.Response) -> tuple[int, str]:
+def error_of(response: Any) -> tuple[int, str]:
     error = response.json()["error"]
     assert set(error) == {"code", "message"}
     assert error["message"]

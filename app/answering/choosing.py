@@ -1,14 +1,14 @@
 """Passages → the sentences that answer a question, with what speaks for and against each."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.answering import spans
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, Question, Term
 from app.loading import fields as keys
-from app.text import fold, split_sentences
+from app.text import split_sentences
 from app.types import Document, Passage, Span
 
 READ_PASSAGES = 6
@@ -45,9 +45,7 @@ def sentences_of(passage: Passage, document: Document) -> list[Span]:
     ]
 
 
-def weigh(
-    question: Question, passage: Passage, span: Span, document: Document, dense: float
-) -> Evidence:
+def weigh(question: Question, passage: Passage, span: Span, document: Document, dense: float) -> Evidence:
     """Score one sentence of a passage."""
     question = replace(question, terms=telling(question.terms, document))
     text = span.of(document.text)
@@ -121,7 +119,11 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
 
 def wanted_figures(question: Question) -> tuple[str, ...]:
     """Return the kinds of figure that a question may be answered with."""
-    by_unit = next((kinds for pattern, kinds in WANTED_UNITS if pattern.match(question.unit)), None) if question.unit else None
+    by_unit = (
+        next((kinds for pattern, kinds in WANTED_UNITS if pattern.match(question.unit)), None)
+        if question.unit
+        else None
+    )
     if by_unit:
         return by_unit
     for pattern, kinds in WANTED_FIGURES:
@@ -198,7 +200,11 @@ def _name_fit(question: Question, sentence: str) -> tuple[float, tuple[tuple[int
     found = (spans.find_lists(sentence) or (titles if len(titles) > 1 else [])) if is_list else titles
     if question.kind == WHO:
         found += spans.find_addressees(sentence)
-    fresh = [(start, end) for start, end in found if squeeze(sentence[start:end].strip("“”《》")) not in squeeze(question.text)]
+    fresh = [
+        (start, end)
+        for start, end in found
+        if squeeze(sentence[start:end].strip("“”《》")) not in squeeze(question.text)
+    ]
     if not fresh:
         return (0.3 if is_list else 0.5), ()
     closeness = [coverage(question.terms, squeeze(_surroundings(sentence, start, end))) for start, end in fresh]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from app.loading import fields as keys
-from app.types import Citation, Document, Passage, Span
+from app.types import Chunk, Citation, Document, Span
 
 
-def make_citation(number: int, document: Document, span: Span, passage: Passage | None) -> Citation:
-    """Cite a span of a document. `passage` is the retrieved passage that holds it, if one does."""
+def make_citation(number: int, document: Document, span: Span, chunk: Chunk, probability: float) -> Citation:
+    """Cite a span of a document, which lies in `chunk`; `probability` is how likely it answers, 0 to 1."""
     quote = span.of(document.text)
     assert document.text[span.start : span.end] == quote
     return Citation(
@@ -19,8 +19,8 @@ def make_citation(number: int, document: Document, span: Span, passage: Passage 
         start=span.start,
         end=span.end,
         quote=quote,
-        chunk_id=passage.chunk.id if passage else "",
-        score=round(passage.score, 4) if passage else 0.0,
+        chunk_id=chunk.id,
+        score=round(probability, 4),
     )
 
 

@@ -9,13 +9,23 @@ from app.answering.question import OPEN, QUESTION_WORDS, YEAR, Question, Term, h
 from app.text import fold
 from app.types import Turn
 
-_LEADING = re.compile(r"^(?:那么?|然后|还有|另外|以及|再问一下|继续|再说说|接着|和|跟|与|同|and|what about|how about|then)+\s*[，,]?\s*", re.IGNORECASE)
+_LEADING = re.compile(
+    r"^(?:那么?|然后|还有|另外|以及|再问一下|继续|再说说|接着|和|跟|与|同|and|what about|how about|then)+\s*[，,]?\s*",
+    re.IGNORECASE,
+)
 _TRAILING = re.compile(r"(?:呢|呀|啊|吧)?[？?。!！\s]*$")
-_PRONOUN = re.compile(r"这[方一]面|它们?|他们?|她们?|这[个些项家份]?(?!份答复|份文件|个答复|个文件)(?:基金|计划|项目|平台|机构|公司|中心|联盟|人)?|那[个些项家]|该(?:基金|计划|项目|平台|机构|公司|中心|联盟)?"
-                      r"|其(?!中|他)|两者|上述|\b(?:it|its|they|their|them|that|those|this one)\b", re.IGNORECASE)
-_POINTS_BACK = re.compile(r"^(?:具体|分别|其中|都|一共|总共|又|也|为什么|为何|怎么|如何|哪[一二三四五六七八九十几\d个些])")
+_PRONOUN = re.compile(
+    r"这[方一]面|它们?|他们?|她们?|这[个些项家份]?(?!份答复|份文件|个答复|个文件)(?:基金|计划|项目|平台|机构|公司|中心|联盟|人)?|那[个些项家]|该(?:基金|计划|项目|平台|机构|公司|中心|联盟)?"
+    r"|其(?!中|他)|两者|上述|\b(?:it|its|they|their|them|that|those|this one)\b",
+    re.IGNORECASE,
+)
+_POINTS_BACK = re.compile(
+    r"^(?:具体|分别|其中|都|一共|总共|又|也|为什么|为何|怎么|如何|哪[一二三四五六七八九十几\d个些])"
+)
 _ENDS_ELLIPTIC = re.compile(r"呢[？?。!！\s]*$")
-_ATTRIBUTE = re.compile(r"额|规模|人数|数量|比例|占比|比重|时间|日期|年龄|条件|金额|倍数?|次数|作用|功能|目标|对象|范围|单位|名称|内容|要求|标准|方式|来源")
+_ATTRIBUTE = re.compile(
+    r"额|规模|人数|数量|比例|占比|比重|时间|日期|年龄|条件|金额|倍数?|次数|作用|功能|目标|对象|范围|单位|名称|内容|要求|标准|方式|来源"
+)
 _COMPARED = re.compile(r"比$|相比$|的话$|而言$|来说$")
 
 
@@ -97,8 +107,12 @@ def _most_alike(core: str, names: Sequence[Term]) -> Term | None:
 
 
 _BETWEEN_QUESTIONS = re.compile(r"[？?；;]+\s*(?=\S)")
-_BETWEEN_CLAUSES = re.compile(r"[，,]\s*(?:另外|还有|以及|同时|并且|并|又|和|and\b)?\s*|\s*(?:以及|还有|另外)\s*|\band\b", re.IGNORECASE)
-_PAIR = re.compile(r"^(?P<first>[^，,。]{2,30}?)(?:和|与|、|及|以及)(?P<second>[^，,。]{2,30}?)(?:各自?|分别)(?P<rest>.{2,})$")
+_BETWEEN_CLAUSES = re.compile(
+    r"[，,]\s*(?:另外|还有|以及|同时|并且|并|又|和|and\b)?\s*|\s*(?:以及|还有|另外)\s*|\band\b", re.IGNORECASE
+)
+_PAIR = re.compile(
+    r"^(?P<first>[^，,。]{2,30}?)(?:和|与|、|及|以及)(?P<second>[^，,。]{2,30}?)(?:各自?|分别)(?P<rest>.{2,})$"
+)
 MAX_PARTS = 3
 
 
@@ -110,7 +124,9 @@ def split_parts(question: str) -> list[str]:
         clauses = [clause for clause in _BETWEEN_CLAUSES.split(text) if clause and clause.strip()]
         if len(clauses) > 1 and all(has_question_word(clause) and len(clause) > 2 for clause in clauses):
             parts += clauses
-        elif (pair := _PAIR.match(text)) and bool(asked_keys(fold(pair["first"]))) != bool(asked_keys(fold(pair["second"]))):
+        elif (pair := _PAIR.match(text)) and bool(asked_keys(fold(pair["first"]))) != bool(
+            asked_keys(fold(pair["second"]))
+        ):
             parts += [pair["first"], pair["second"] + pair["rest"]]
         elif pair and not asked_keys(fold(text)):
             parts += [pair["first"] + pair["rest"], pair["second"] + pair["rest"]]

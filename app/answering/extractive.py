@@ -11,7 +11,7 @@ from app.answering.metadata import answer_from_fields
 from app.answering.outline import answer_from_outline
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, Question
 from app.answering.support import THRESHOLD, probability, support_of
-from app.types import Document, Passage, Span, Vectors
+from app.types import Chunk, Document, Passage, Span, Store, Vectors
 
 MAX_SENTENCES = 3
 """An answer's sentences; only the headings of an outline may be more."""
@@ -31,7 +31,7 @@ class Finding:
 
     document: Document
     span: Span
-    passage: Passage | None
+    chunk: Chunk
     highlights: tuple[tuple[int, int], ...]
     probability: float
 
@@ -43,21 +43,19 @@ class Finding:
         return tuple(self.text[start:end].strip() for start, end in self.highlights)
 
 
-def find_answer(
-    question: str, search: Search, similarity: Similarity, documents: Mapping[str, Document]
-) -> tuple[list[Finding], float]:
-    """Return the sentences that answer a question and the best probability; no sentences where nothing answers.
+def find_answer(question: str, search: Search, similarity: Similarity, store: Store) -> list[Finding]:
+    """Return the sentences that answer a question; none where nothing answers.
 
     Each part of the question is answered by itself; parts that nothing answers are left out.
     """
-    parts = [_answer_part(part, search, similarity, documents) for part in parse_parts(question)]
+    parts = [_answer_part(part, search, similarity, store) for part in parse_parts(question)]
     if len(parts) == 1:
         return parts[0]
     findings: list[Finding] = []
-    for found, _ in parts:
+    for found in parts:
         for finding in found[: max(1, MAX_SENTENCES // len(parts))]:
             findings = _add(findings, finding)
-    return findings, max(certainty for _, certainty in parts)
+    return findings
 
 
 def _add(findings: Sequence[Finding], new: Finding) -> list[Finding]:
@@ -65,39 +63,36 @@ def _add(findings: Sequence[Finding], new: Finding) -> list[Finding]:
     for i, old in enumerate(findings):
         if old.document.id == new.document.id and old.span == new.span:
             highlights = tuple(dict.fromkeys(old.highlights + new.highlights))
-            merged = Finding(old.document, old.span, old.passage, highlights, max(old.probability, new.probability))
+            merged = Finding(old.document, old.span, old.chunk, highlights, max(old.probability, new.probability))
             return [*findings[:i], merged, *findings[i + 1 :]]
     return [*findings, new]
 
 
-def _answer_part(
-    question: Question, search: Search, similarity: Similarity, documents: Mapping[str, Document]
-) -> tuple[list[Finding], float]:
-    passages = search(question.text)
-    nearest = list(dict.fromkeys(passage.chunk.document_id for passage in passages))
-    fields = answer_from_fields(question, [documents[document_id] for document_id in nearest])
-    if fields:
-        return [_plain_finding(f.document, f.field.span, passages, f.field.value) for f in fields], 1.0
-    for document_id in nearest[:1]:
-        if topics := answer_from_outline(question, documents[document_id]):
-            return [_plain_finding(documents[document_id], span, passages) for span in topics[:MAX_TOPICS]], 1.0
+def _answer_part(question: Question, search: Search, similarity: Similarity, store: Store) -> list[Finding]:
+    documents = store.documents
+    passages = search(question.original)
+    nearest = [documents[key] for key in dict.fromkeys(passage.chunk.document_id for passage in passages)]
+    if fields := answer_from_fields(question, nearest):
+        return [_plain_finding(f.document, f.field.span, store, f.field.value) for f in fields]
+    if nearest and (topics := answer_from_outline(question, nearest[0])):
+        return [_plain_finding(nearest[0], span, store) for span in topics[:MAX_TOPICS]]
     evidence = read(question, passages, similarity, documents)
     if not evidence:
-        return [], 0.0
+        return []
     best = evidence[0]
     document = documents[best.passage.chunk.document_id]
     certainty = probability(support_of(question, best, document))
     if certainty < THRESHOLD:
-        return [], certainty
+        return []
     chosen = [best, *_companions(question, best, evidence)]
-    return [Finding(document, e.span, e.passage, e.highlights, certainty) for e in chosen], certainty
+    return [Finding(document, e.span, e.passage.chunk, e.highlights, certainty) for e in chosen]
 
 
-def _plain_finding(document: Document, span: Span, passages: Sequence[Passage], value: str = "") -> Finding:
+def _plain_finding(document: Document, span: Span, store: Store, value: str = "") -> Finding:
     """Return a finding that needs no weighing; `value` is highlighted in it."""
     start = span.of(document.text).find(value) if value else -1
-    passage = next((p for p in passages if p.chunk.document_id == document.id and p.chunk.span.contains(span)), None)
-    return Finding(document, span, passage, ((start, start + len(value)),) if start >= 0 else (), 1.0)
+    highlights = ((start, start + len(value)),) if start >= 0 else ()
+    return Finding(document, span, store.chunk_at(document.id, span.start), highlights, 1.0)
 
 
 def read(
@@ -111,7 +106,7 @@ def read(
     ]
     if not located:
         return []
-    cosines = similarity(question.text, [span.of(document.text) for _, span, document in located])
+    cosines = similarity(question.original, [span.of(document.text) for _, span, document in located])
     evidence = [
         weigh(question, passage, span, document, float(cosine))
         for (passage, span, document), cosine in zip(located, cosines, strict=True)

@@ -42,9 +42,17 @@ def match_term(term: str, text: str) -> float:
         return 1.0
     if any(word in text for word in synonyms().get(term, ()) if len(word) > 1 or len(term) == 1):
         return SYNONYM
-    if not all(is_cjk(character) for character in term):
-        sounds_alike = len(term) > 3 and term.isalpha() and term in sound(text).replace("|", "")
-        return SOUND if sounds_alike or (len(term) > 4 and _is_misspelt(term, text)) else 0.0
+    return _match_chinese(term, text) if all(map(is_cjk, term)) else _match_latin(term, text)
+
+
+def _match_latin(term: str, text: str) -> float:
+    """Match a word that the text misspells, or spells in characters: yangfan for 扬帆."""
+    sounds_alike = len(term) > 3 and term.isalpha() and term in sound(text).replace("|", "")
+    return SOUND if sounds_alike or (len(term) > 4 and _is_misspelt(term, text)) else 0.0
+
+
+def _match_chinese(term: str, text: str) -> float:
+    """Match a word of two characters or more by its sound, as an abbreviation, or in part."""
     if len(term) < 2:
         return 0.0
     if sound(term) in sound(text):

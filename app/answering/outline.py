@@ -17,7 +17,9 @@ POINTING = re.compile(
     r"^(?:工作|重点|重点工作|方面|部分|内容|措施|建议|要点|主要|任务|举措|打算|安排|计划|答复|回应|提案|文件|三项|项|点|条|[一二两三四五六七八九十\d]+[个项条点大]?|有关|涉及|提出|包括|分为|针对|回答|政府|阶段)$"
 )
 """Words of such a question that are not about a part's subject."""
-COUNT = re.compile(r"([两二三四五六七八九十]|\d{1,2})\s*(?:个|大|项|条|点)?\s*(?:方面|部分|重点|要点|点|工作|任务|举措|建议|措施)")
+COUNT = re.compile(
+    r"([两二三四五六七八九十]|\d{1,2})\s*(?:个|大|项|条|点)?\s*(?:方面|部分|重点|要点|点|工作|任务|举措|建议|措施)"
+)
 _NUMBERS = {numeral: i for i, numeral in enumerate("一二三四五六七八九十", start=1)} | {"两": 2}
 _LATER = re.compile(r"下一?阶段|下一?步|今后|接下来|以后|未来|将来|后续")
 SUBJECT_WEIGHT = 0.45

@@ -43,11 +43,184 @@ QUESTION_WORDS = re.compile(
 """What asks, and what is only polite: carries nothing that evidence could match."""
 
 STOP_WORDS = frozenset(
-    "的 了 着 过 是 在 有 和 与 及 以及 或 或者 等 等等 被 把 将 对 对于 关于 由 从 到 向 为 为了 于 以 其 其中 之 所 而 并 且 也 都 还 又 就 才 只 很 更 最 "
-    "这 那 此 该 各 每 某 个 一 一个 一下 个人 自己 我 你 您 他 她 它 我们 你们 他们 它们 这个 那个 这些 那些 这份 那份 请 请问 可以 能 能够 会 要 应 应该 "
-    "上 下 里 中 内 外 前 后 时 时候 方面 情况 内容 有关 相关 目前 现在 已经 已 给 让 使 用 来 去 说 叫 做 干 弄 搞 到底 究竟 大概 大约 左右 达到 达 "
-    "进行 开展 属于 成为 作为 通过 根据 按照 以来 以后 以前 之后 之前 同时 另外 还有 如果 但是 因为 所以 并且 而且 不 没 没有 无 非 算 共 合计 总共 累计 一共 "
-    "介绍 说明 解释 讲 谈 提到 提及 指 指的 指的是 出自 又是 再 呀 啊 吧 吗 呢 嘛 啦 哦".split()
+    [
+        "的",
+        "了",
+        "着",
+        "过",
+        "是",
+        "在",
+        "有",
+        "和",
+        "与",
+        "及",
+        "以及",
+        "或",
+        "或者",
+        "等",
+        "等等",
+        "被",
+        "把",
+        "将",
+        "对",
+        "对于",
+        "关于",
+        "由",
+        "从",
+        "到",
+        "向",
+        "为",
+        "为了",
+        "于",
+        "以",
+        "其",
+        "其中",
+        "之",
+        "所",
+        "而",
+        "并",
+        "且",
+        "也",
+        "都",
+        "还",
+        "又",
+        "就",
+        "才",
+        "只",
+        "很",
+        "更",
+        "最",
+        "这",
+        "那",
+        "此",
+        "该",
+        "各",
+        "每",
+        "某",
+        "个",
+        "一",
+        "一个",
+        "一下",
+        "个人",
+        "自己",
+        "我",
+        "你",
+        "您",
+        "他",
+        "她",
+        "它",
+        "我们",
+        "你们",
+        "他们",
+        "它们",
+        "这个",
+        "那个",
+        "这些",
+        "那些",
+        "这份",
+        "那份",
+        "请",
+        "请问",
+        "可以",
+        "能",
+        "能够",
+        "会",
+        "要",
+        "应",
+        "应该",
+        "上",
+        "下",
+        "里",
+        "中",
+        "内",
+        "外",
+        "前",
+        "后",
+        "时",
+        "时候",
+        "方面",
+        "情况",
+        "内容",
+        "有关",
+        "相关",
+        "目前",
+        "现在",
+        "已经",
+        "已",
+        "给",
+        "让",
+        "使",
+        "用",
+        "来",
+        "去",
+        "说",
+        "叫",
+        "做",
+        "干",
+        "弄",
+        "搞",
+        "到底",
+        "究竟",
+        "大概",
+        "大约",
+        "左右",
+        "达到",
+        "达",
+        "进行",
+        "开展",
+        "属于",
+        "成为",
+        "作为",
+        "通过",
+        "根据",
+        "按照",
+        "以来",
+        "以后",
+        "以前",
+        "之后",
+        "之前",
+        "同时",
+        "另外",
+        "还有",
+        "如果",
+        "但是",
+        "因为",
+        "所以",
+        "并且",
+        "而且",
+        "不",
+        "没",
+        "没有",
+        "无",
+        "非",
+        "算",
+        "共",
+        "合计",
+        "总共",
+        "累计",
+        "一共",
+        "介绍",
+        "说明",
+        "解释",
+        "讲",
+        "谈",
+        "提到",
+        "提及",
+        "指",
+        "指的",
+        "指的是",
+        "出自",
+        "又是",
+        "再",
+        "呀",
+        "啊",
+        "吧",
+        "吗",
+        "呢",
+        "嘛",
+        "啦",
+        "哦",
+    ]
 )
 
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
@@ -69,9 +242,11 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question (or one part of one), folded for search."""
+    """A question, or one part of one."""
 
+    original: str
     text: str
+    """The question folded for search."""
     kind: str
     terms: tuple[Term, ...]
     years: tuple[str, ...]
@@ -89,7 +264,17 @@ def parse_question(text: str) -> Question:
     language = language_of(text)
     years = tuple(dict.fromkeys(YEAR.findall(folded)))
     numbers = tuple(number for number in dict.fromkeys(NUMBER.findall(folded)) if number not in years)
-    return Question(folded, _kind(folded), _english_terms(text) if language == "en" else _terms(folded), years, numbers, _unit(folded), _wanted(folded), language)
+    return Question(
+        text,
+        folded,
+        _kind(folded),
+        _english_terms(text) if language == "en" else _terms(folded),
+        years,
+        numbers,
+        _unit(folded),
+        _wanted(folded),
+        language,
+    )
 
 
 def _kind(folded: str) -> str:
@@ -179,7 +364,11 @@ def _terms(folded: str) -> tuple[Term, ...]:
     rest = QUESTION_WORDS.sub(" ", folded)
     terms: dict[str, Term] = {}
     for word, word_class in _tagged(rest):
-        if word in STOP_WORDS or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r") or not word.strip():
+        if (
+            word in STOP_WORDS
+            or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r")
+            or not word.strip()
+        ):
             continue
         if not any(character.isalnum() for character in word):
             continue

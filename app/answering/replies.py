@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from app.answering.matching import coverage, squeeze
+from app.answering.question import parse_question
 from app.loading import fields as keys
-from app.types import Document, Refusal
+from app.types import Document, Passage, Refusal
 
 NOT_FOUND, OUT_OF_SCOPE, GREETING = "not_found", "out_of_scope", "greeting"
 
@@ -13,8 +15,16 @@ _GREETING = re.compile(
     r"|再见|拜拜|bye(?: bye)?|good (?:morning|afternoon|evening)|你是谁|你叫什么(?:名字)?|你(?:能|会|可以)(?:做|干)(?:什么|啥|些什么)|你有什么(?:用|功能)|怎么用|帮助|help|who are you|what can you do)$",
     re.IGNORECASE,
 )
-_NOISE = re.compile(r"[\s，,。.！!？?~～、…]+|[^\w\s]", re.UNICODE)
 NEAR = 3
+"""How many questions a refusal suggests."""
+ON_TOPIC = 0.35
+"""Share of a question's words that some passage must hold for it to be on topic."""
+
+
+def is_off_topic(question: str, passages: Sequence[Passage]) -> bool:
+    """Tell a question that shares hardly a word with any passage."""
+    terms = parse_question(question).terms
+    return max((coverage(terms, squeeze(passage.chunk.text)) for passage in passages), default=0.0) < ON_TOPIC
 
 
 def is_greeting(question: str) -> bool:
@@ -58,5 +68,7 @@ def suggestions(documents: Sequence[Document], limit: int = NEAR) -> tuple[str, 
                 questions.append(f"“{topic.group(1)}”方面有哪些措施？")
         for key in (keys.NUMBER, keys.CONTACT, keys.PHONE):
             if document.field(key):
-                questions.append(f"{key}是什么？" if key == keys.NUMBER else f"{key}是{'谁' if key == keys.CONTACT else '多少'}？")
+                questions.append(
+                    f"{key}是什么？" if key == keys.NUMBER else f"{key}是{'谁' if key == keys.CONTACT else '多少'}？"
+                )
     return tuple(questions[:limit])

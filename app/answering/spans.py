@@ -12,7 +12,9 @@ MONEY, PERCENT, TIMES, AGE, DATE, DURATION, PEOPLE, COUNT = (
 )  # fmt: skip
 
 _DIGITS = r"\d+(?:,\d{3})*(?:\.\d+)?"
-_NUMERAL = rf"(?:第)?(?:{_DIGITS}|[一二两三四五六七八九十百千零〇]+)\s*(?:[多余几])?\s*(?:[十百千万亿]+)?\s*(?:[多余几])?"
+_NUMERAL = (
+    rf"(?:第)?(?:{_DIGITS}|[一二两三四五六七八九十百千零〇]+)\s*(?:[多余几])?\s*(?:[十百千万亿]+)?\s*(?:[多余几])?"
+)
 _UNITS = {
     DATE: r"年(?:度)?(?:\s*\d{1,2}\s*月)?(?:\s*\d{1,2}\s*[日号])?(?:年?底|末|初)?(?:以来|起)?",
     PERCENT: r"%|个百分点|成(?![立果员为长功交])",
@@ -26,7 +28,9 @@ _FIGURE = re.compile(_NUMERAL)
 _PERCENT_WORD = re.compile(r"百分之[一二三四五六七八九十百零〇点\d.]+")
 _CLASSIFIER = re.compile(r"\s*(?:[a-z]{1,4}(?![a-z])|[\u3400-\u9fff])")
 _AFTER = re.compile(r"\s*(?:左右|以[上下内外]|余[人项家个件])")
-_NOT_A_FIGURE = re.compile(r"一(?:方面|体|批|是|系列|定|步|些|个|直|般|旦|样|起|致|流|揽|线|站|手|把|条龙|带一路)|三(?:是|角)|二是|[四五六七八九十]是|百分|千方百计|万众")
+_NOT_A_FIGURE = re.compile(
+    r"一(?:方面|体|批|是|系列|定|步|些|个|直|般|旦|样|起|致|流|揽|线|站|手|把|条龙|带一路)|三(?:是|角)|二是|[四五六七八九十]是|百分|千方百计|万众"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,9 @@ def find_figures(sentence: str) -> list[ShortAnswer]:
     taken = [(figure.start, figure.end) for figure in figures]
     for match in _FIGURE.finditer(folded):
         start, end = match.start(), len(folded[: match.end()].rstrip())
-        is_part_of_word = start and re.match(r"[a-z+.\-/〔\[]", folded[start - 1]) or re.match(r"[\]〕+]", folded[end : end + 1])
+        is_part_of_word = (start and re.match(r"[a-z+.\-/〔\[]", folded[start - 1])) or re.match(
+            r"[\]〕+]", folded[end : end + 1]
+        )
         if is_part_of_word or _NOT_A_FIGURE.match(folded, start) or any(a <= start < b for a, b in taken):
             continue
         if figure := _with_unit(folded, start, end):
@@ -62,12 +68,18 @@ def _with_unit(folded: str, start: int, end: int) -> ShortAnswer | None:
     number = folded[start:end]
     is_digits = number[0].isdigit()
     for kind, pattern in _UNITS.items():
-        if kind == DATE and not re.fullmatch(r"(?:19|20)\d{2}|[一二]\s*[〇零九]\s*[〇零一二三四五六七八九]{2}", number.strip()):
+        if kind == DATE and not re.fullmatch(
+            r"(?:19|20)\d{2}|[一二]\s*[〇零九]\s*[〇零一二三四五六七八九]{2}", number.strip()
+        ):
             continue
         unit_match = re.compile(rf"\s*(?:{pattern})").match(folded, end)
         if unit_match and unit_match.group().strip():
             return ShortAnswer(kind, start, unit_match.end(), unit_match.group().strip())
-        if kind == MONEY and re.search(r"[万亿]\s*[余多]?$", number) and re.match(r"\s*(?:[，。；、)]|$)", folded[end:]):
+        if (
+            kind == MONEY
+            and re.search(r"[万亿]\s*[余多]?$", number)
+            and re.match(r"\s*(?:[，。；、)]|$)", folded[end:])
+        ):
             return ShortAnswer(MONEY, start, end, number[-1])
     classifier = _CLASSIFIER.match(folded, end)
     if classifier and (is_digits or len(number) > 1 or re.match(r"\s*[个项家条件所种类次场座户届批大]", folded[end:])):
@@ -76,11 +88,90 @@ def _with_unit(folded: str, start: int, end: int) -> ShortAnswer | None:
 
 
 _LIST = re.compile(r"[^，。；：:、!?()（）]{1,30}(?:、[^，。；：:、!?]{1,40}){1,}")
-_PAIR = re.compile(r"(?:^|[，,；;：:扣即为是])([^，,、；;：:]{2,12}[和与][^，,、；;：:]{2,12}?)(?=[两二]\s*[个大项家类所种])")
+_PAIR = re.compile(
+    r"(?:^|[，,；;：:扣即为是])([^，,、；;：:]{2,12}[和与][^，,、；;：:]{2,12}?)(?=[两二]\s*[个大项家类所种])"
+)
 _TITLE = re.compile(r"《[^》]+》|“[^”]{2,40}”")
 _HEAD_WORDS = frozenset(
-    "建立 建设 包括 推动 推进 支持 开展 打造 形成 实现 促进 加强 完善 发挥 构建 面向 围绕 培育 提升 聚焦 设立 组建 成立 探索 发展 建 设 有 为 是 在 对 与 由 如 即 按 从 以 向 "
-    "将 把 给 集 集聚 涉及 涵盖 覆盖 包含 分为 主要 例如 比如 积极 进一步 深化 强化 优化 落实 用好 辐射 带动 服务 了 等 及 到 至 其中 分别 牵头 联合 引进 具有 积极推进 加快".split()
+    [
+        "紧扣",
+        "建立",
+        "建设",
+        "包括",
+        "推动",
+        "推进",
+        "支持",
+        "开展",
+        "打造",
+        "形成",
+        "实现",
+        "促进",
+        "加强",
+        "完善",
+        "发挥",
+        "构建",
+        "面向",
+        "围绕",
+        "培育",
+        "提升",
+        "聚焦",
+        "设立",
+        "组建",
+        "成立",
+        "探索",
+        "发展",
+        "建",
+        "设",
+        "有",
+        "为",
+        "是",
+        "在",
+        "对",
+        "与",
+        "由",
+        "如",
+        "即",
+        "按",
+        "从",
+        "以",
+        "向",
+        "将",
+        "把",
+        "给",
+        "集",
+        "集聚",
+        "涉及",
+        "涵盖",
+        "覆盖",
+        "包含",
+        "分为",
+        "主要",
+        "例如",
+        "比如",
+        "积极",
+        "进一步",
+        "深化",
+        "强化",
+        "优化",
+        "落实",
+        "用好",
+        "辐射",
+        "带动",
+        "服务",
+        "了",
+        "等",
+        "及",
+        "到",
+        "至",
+        "其中",
+        "分别",
+        "牵头",
+        "联合",
+        "引进",
+        "具有",
+        "积极推进",
+        "加快",
+    ]
 )
 """What stands in front of a list and is not part of its first item."""
 _LAST_ITEM_END = re.compile(r"等(?!级|待|于)|[两二三四五六七八九十\d]+\s*[大个项家类所种](?=[\u3400-\u9fff])")
@@ -88,7 +179,7 @@ _LAST_ITEM_END = re.compile(r"等(?!级|待|于)|[两二三四五六七八九十
 
 def find_lists(sentence: str) -> list[tuple[int, int]]:
     """Return the spans of enumerations 「甲、乙、丙」, without the verb before the first item and what follows the last."""
-    spans = [match.span(1) for match in _PAIR.finditer(sentence)]
+    spans = [(match.start(1) + _head_length(match.group(1)), match.end(1)) for match in _PAIR.finditer(sentence)]
     for match in _LIST.finditer(sentence):
         start, end = match.span()
         start += _head_length(sentence[start : sentence.index("、", start)])
@@ -122,7 +213,10 @@ def find_addressees(sentence: str) -> list[tuple[int, int]]:
     """Return the spans of those whom something is meant for: 「32 周岁以下青年科技人员」 of 「面向……的扬帆专项」."""
     spans = []
     for match in _ADDRESSEES.finditer(sentence):
-        people = re.match(r".+(?:人员|人才|人士|企业|单位|机构|者|人|学生|教师|青年|团队|群众|居民|职工|家庭)(?=的|$|[^\w])", match.group(1))
+        people = re.match(
+            r".+(?:人员|人才|人士|企业|单位|机构|者|人|学生|教师|青年|团队|群众|居民|职工|家庭)(?=的|$|[^\w])",
+            match.group(1),
+        )
         end = match.start(1) + (people.end() if people else len(match.group(1)))
         spans.append((match.start(1), end))
     return spans

@@ -1,0 +1,50 @@
+"""Follow-up questions stand alone after the rule; questions of several parts are cut."""
+
+import pytest
+
+from app.answering.conversation import split_parts, stand_alone
+from app.types import Turn
+
+
+@pytest.mark.parametrize(
+    ("earlier", "question", "full"),
+    [
+        ("四类人才计划一共资助了多少人？", "那总资助额呢？", "四类人才计划一共资助了 总资助额"),
+        ("扬帆专项的年龄上限是多少？", "启明星呢", "启明星专项的年龄上限是多少？"),
+        ("技术交易额是2020年的几倍？", "和2018年比呢？", "技术交易额是2018年的几倍？"),
+        ("长三角科技成果转化基金是谁组建的？", "它的总规模是多少？", "长三角科技成果转化基金 总规模是多少"),
+        ("集成电路领域的产业布局是怎么优化的？", "那生物医药呢？", "生物医药领域的产业布局是怎么优化的？"),
+        ("这份答复的联系人是谁？", "电话呢", "电话"),
+        ("基金多大？", "市教委推进了哪些高校成立母基金？", "市教委推进了哪些高校成立母基金？"),
+    ],
+)
+def test_takes_what_is_missing_from_the_conversation(earlier: str, question: str, full: str) -> None:
+    assert stand_alone(question, [Turn(earlier)]) == full
+
+
+def test_without_history_a_question_is_unchanged() -> None:
+    assert stand_alone("那总资助额呢？", []) == "那总资助额呢？"
+
+
+def test_a_chain_of_follow_ups_leads_back_to_the_first_question() -> None:
+    history = [Turn("扬帆专项的年龄上限是多少？"), Turn("启明星呢？")]
+    assert stand_alone("那浦江呢？", history) == "浦江专项的年龄上限是多少？"
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("共资助了多少人，总额是多少？", ["共资助了多少人", "总额是多少？"]),
+        ("汇聚需求多少项？其中达成意向的有多少？", ["汇聚需求多少项", "其中达成意向的有多少？"]),
+        ("高新技术企业和科创板企业各占全国多少？", ["高新技术企业占全国多少？", "科创板企业占全国多少？"]),
+        ("这份答复的文号和日期？", ["这份答复的文号和日期？"]),
+        ("绍兴、宁波和无锡有哪些项目？", ["绍兴、宁波和无锡有哪些项目？"]),
+        ("基金多大？", ["基金多大？"]),
+    ],
+)
+def test_cuts_a_question_into_its_parts(question: str, parts: list[str]) -> None:
+    assert split_parts(question) == parts
+
+
+def test_asks_at_most_three_parts() -> None:
+    assert len(split_parts("基金多大？谁设立的？多少项目？哪年成立？")) == 3

@@ -1,0 +1,37 @@
+"""How well a text holds the words of a question."""
+
+import pytest
+
+from app.answering.matching import ABBREVIATION, PARTIAL, SOUND, SYNONYM, coverage, match_number, match_term, squeeze
+from app.answering.question import Term
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "score"),
+    [
+        ("总资助额", "总资助额 26 亿余元", 1.0),
+        ("2020年", "是 2020 年 3.8 倍", 1.0),
+        ("芯片", "支持集成电路企业", SYNONYM),
+        ("universities", "上海交通大学", SYNONYM),
+        ("交大", "上海交通大学", ABBREVIATION),
+        ("杨帆", "扬帆专项", SOUND),
+        ("inomatch", "构建集成InnoMatch平台", SOUND),
+        ("yangfan", "扬帆专项", SOUND),
+        ("扬帆计划", "扬帆专项", PARTIAL / 2),
+        ("天气", "科技成果转化", 0.0),
+    ],
+)
+def test_counts_a_match_by_how_literal_it_is(term: str, text: str, score: float) -> None:
+    assert match_term(term, squeeze(text)) == pytest.approx(score)
+
+
+def test_a_number_matches_only_as_a_whole() -> None:
+    assert match_number("1", "共1项")
+    assert not match_number("1", "2018年")
+    assert not match_number("46", "46.3%")
+
+
+def test_coverage_is_the_weighted_share_of_the_terms() -> None:
+    terms = (Term("基金", 3.0), Term("天气", 1.0))
+    assert coverage(terms, "基金总规模") == pytest.approx(0.75)
+    assert coverage((), "基金") == 0.0

@@ -1,0 +1,49 @@
+"""Questions about the document itself are answered from its own lines, and only where they mean this document."""
+
+import pytest
+
+from app.answering.metadata import answer_from_fields
+from app.answering.question import parse_question
+from app.types import Document
+
+
+def answers(question: str, document: Document) -> list[str]:
+    return [answer.field.value for answer in answer_from_fields(parse_question(question), [document])]
+
+
+@pytest.mark.parametrize(
+    ("question", "values"),
+    [
+        ("联系电话？", ["23112495"]),
+        ("这份答复的文号和日期？", ["沪科提复〔2024〕38号", "2024 年 5 月 27 日"]),
+        ("邮编", ["200003"]),
+        ("谁写的这个答复", ["上海市科学技术委员会"]),
+        ("想打个电话问问，找谁啊", ["23112495", "李 畅"]),
+        ("我想给承办单位寄一封信，地址和邮编怎么写？", ["人民大道 200 号", "200003"]),
+        ("李畅的电话是多少", ["23112495"]),
+        ("上海市科委的地址在哪？", ["人民大道 200 号"]),
+        ("抄送给谁了？", ["市政府办公厅建议提案处，市政协提案办。"]),
+        ("这个答复能全文公开吗？", ["主动公开·全文"]),
+        ("答复的是第几号提案？", ["0608"]),
+        ("When was this reply issued?", ["2024 年 5 月 27 日"]),
+        ("Who is the contact person?", ["李 畅"]),
+    ],
+)
+def test_answers_from_the_line_that_says_it(question: str, values: list[str], reply: Document) -> None:
+    assert answers(question, reply) == values
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "浙江省科技厅的电话是多少？",
+        "市教委的联系电话是多少？",
+        "复旦大学的地址在哪里",
+        "张三的电话",
+        "2023年的答复文号是什么",
+        "这份提案为什么没有被采纳？",
+        "基金的规模多大？",
+    ],
+)
+def test_leaves_questions_about_something_else_alone(question: str, reply: Document) -> None:
+    assert answers(question, reply) == []

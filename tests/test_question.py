@@ -1,0 +1,105 @@
+"""Reading a question: its kind, what it counts, the words that evidence must match."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.answering.question import (
+    DATE,
+    FIGURE,
+    HOW,
+    LIST,
+    OPEN,
+    WHERE,
+    WHETHER,
+    WHICH,
+    WHO,
+    language_of,
+    parse_question,
+    search_words,
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("专项资金一共多少？", FIGURE),
+        ("基金多大", FIGURE),
+        ("高校占比", FIGURE),
+        ("年龄上限是什么？", FIGURE),
+        ("哪份报告提到占全国比重超过三成？", WHICH),
+        ("什么时候开始实施？", DATE),
+        ("申报截止日期", DATE),
+        ("哪些高校参与共建？", LIST),
+        ("有哪四大联盟？", LIST),
+        ("谁可以申请？", WHO),
+        ("新工厂设在哪里？", WHERE),
+        ("如何加强人才引进？", HOW),
+        ("下一步有什么打算", HOW),
+        ("平台叫什么？", WHICH),
+        ("是否收费", WHETHER),
+        ("人才政策", OPEN),
+        ("How many patents were filed?", FIGURE),
+        ("When was it founded?", DATE),
+        ("Which universities take part?", LIST),
+        ("Who may apply?", WHO),
+    ],
+)
+def test_reads_the_kind_of_answer_a_question_wants(question: str, kind: str) -> None:
+    assert parse_question(question).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "unit", "wanted"),
+    [
+        ("资助了多少人？", "人", "人"),
+        ("哪些高校参与？", "", "高校"),
+        ("每年招收多少名研究生？", "名研究生", "研究生"),
+        ("一共多少？", "", ""),
+    ],
+)
+def test_reads_what_is_counted_or_chosen(question: str, unit: str, wanted: str) -> None:
+    parsed = parse_question(question)
+    assert (parsed.unit, parsed.wanted) == (unit, wanted)
+
+
+def test_keeps_words_that_say_something_and_drops_what_asks() -> None:
+    terms = [term.text for term in parse_question("请问扬帆专项的年龄上限是多少周岁？").terms]
+    assert terms == ["扬帆", "专项", "年龄", "上限", "周岁"]
+
+
+def test_folds_traditional_characters_and_full_width_digits() -> None:
+    parsed = parse_question("２０２３年資助了多少人？")
+    assert parsed.years == ("2023",)
+    assert "资助" in [term.text for term in parsed.terms]
+
+
+def test_tells_years_from_other_numbers() -> None:
+    parsed = parse_question("2022年的48项任务")
+    assert (parsed.years, parsed.numbers) == (("2022",), ("48",))
+
+
+@pytest.mark.parametrize(
+    ("text", "language"), [("基金多大？", "zh"), ("G60", "zh"), ("How big?", "en"), ("38", "zh"), ("G60基金", "zh")]
+)
+def test_answers_in_the_language_of_the_question(text: str, language: str) -> None:
+    assert language_of(text) == language
+
+
+def test_english_questions_are_searched_with_their_translations_too() -> None:
+    assert search_words("Which universities take part?").startswith("Which universities take part?")
+    assert "大学" in search_words("Which universities take part?")
+    assert search_words("哪些大学参与？") == "哪些大学参与？"
+
+
+def test_the_longest_phrase_of_the_glossary_is_one_term() -> None:
+    terms = [term.text for term in parse_question("the Yangtze River Delta").terms]
+    assert terms == ["yangtze river delta"]
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(max_size=80))
+def test_reads_any_text(text: str) -> None:
+    parsed = parse_question(text)
+    assert all(term.text and term.weight > 0 for term in parsed.terms)
+    assert len({term.text for term in parsed.terms}) == len(parsed.terms)
