@@ -228,7 +228,8 @@ class OwnHead:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+        is_page = scope["type"] == "http" and scope["path"].removeprefix(scope.get("root_path", "")) in ("", "/")
+        if not is_page or scope["method"] != "GET":
             await self.app(scope, receive, send)
             return
         begun: list[Message] = []

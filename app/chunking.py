@@ -1,9 +1,9 @@
 """Document → Chunks: a paragraph, or one 一是 / 二是 / 三是 point of it, of whole sentences."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from app.text import split_sentences
 from app.types import Chunk, Document, Section, Span
@@ -28,32 +28,55 @@ class _Piece:
 
 def make_chunks(document: Document) -> list[Chunk]:
     """Cut a document. The chunks are in order, do not overlap, and leave only white space between them."""
-    chunks: list[Chunk] = []
-    start: int | None = None
-    previous: _Piece | None = None
+    groups: list[list[_Piece]] = []
     for piece in _pieces(document):
-        if previous is not None and start is not None and not _belong_together(document.text, start, previous, piece):
-            chunks.append(_chunk(document, Span(start, previous.span.end), previous.heading))
-            start = None
-        start = piece.span.start if start is None else start
-        previous = piece
-    if previous is not None and start is not None:
-        chunks.append(_chunk(document, Span(start, previous.span.end), previous.heading))
-    return chunks
+        if groups and _belong_together(document.text, groups[-1][0], groups[-1][-1], piece):
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    return [_chunk(document, group) for group in groups]
 
 
-def _chunk(document: Document, span: Span, heading: tuple[str, ...]) -> Chunk:
-    return Chunk(f"{document.id}#{span.start}-{span.end}", document.id, span, span.of(document.text), heading)
+def _chunk(document: Document, pieces: Sequence[_Piece]) -> Chunk:
+    span = Span(pieces[0].span.start, pieces[-1].span.end)
+    chunk_id = f"{document.id}#{span.start}-{span.end}"
+    return Chunk(chunk_id, document.id, span, span.of(document.text), _common_heading(pieces))
 
 
-def _belong_together(text: str, start: int, before: _Piece, after: _Piece) -> bool:
-    if after.span.end - start > MAX_CHARS:
+def _common_heading(pieces: Sequence[_Piece]) -> tuple[str, ...]:
+    """Return the path that all pieces share, but for those that only lead down to the next."""
+    leaves = [a.heading for a, b in pairwise(pieces) if not _leads_to(a.heading, b.heading)] + [pieces[-1].heading]
+    return tuple(names[0] for names in takewhile(lambda names: len(set(names)) == 1, zip(*leaves, strict=False)))
+
+
+def _leads_to(heading: tuple[str, ...], below: tuple[str, ...]) -> bool:
+    return len(heading) < len(below) and below[: len(heading)] == heading
+
+
+def _belong_together(text: str, first: _Piece, before: _Piece, after: _Piece) -> bool:
+    length = after.span.end - first.span.start
+    is_inside = before.heading == after.heading or _leads_to(before.heading, after.heading)
+    if before.is_run_in and is_inside:
+        return length <= HARD_MAX_CHARS
+    if length > MAX_CHARS:
         return False
-    if before.is_run_in:
-        return True
-    is_same_line = "\n" not in text[before.span.end : after.span.start]
-    both_short = len(before.span.of(text)) <= SHORT_LINE and len(after.span.of(text)) <= SHORT_LINE
-    return before.heading == after.heading and (is_same_line or both_short)
+    both_short = _length(before) <= SHORT_LINE and _length(after) <= SHORT_LINE
+    if before.heading == after.heading:
+        return both_short or "\n" not in text[before.span.end : after.span.start]
+    are_items = len(before.heading) == len(after.heading) > 1 and before.heading[:-1] == after.heading[:-1]
+    return (
+        are_items
+        and both_short
+        and not after.heading[-1].startswith("第")
+        and _is_line(text, before)
+        and _is_line(text, after)
+    )
+
+
+def _is_line(text: str, piece: _Piece) -> bool:
+    return text[max(0, piece.span.start - 1) : piece.span.start] in ("", "\n") and text[
+        piece.span.end : piece.span.end + 1
+    ] in ("", "\n")
 
 
 def _pieces(document: Document) -> Iterator[_Piece]:
@@ -95,12 +118,19 @@ def _lines(text: str) -> Iterator[Span]:
 
 
 def _cut_long(text: str, sentence: Span) -> Iterator[Span]:
-    """Cut a sentence that is too long at the last clause mark that fits, or anywhere if it has none."""
+    """Cut a sentence that is too long behind the last clause mark that fits, or anywhere if it has none."""
     start = sentence.start
     while sentence.end - start > HARD_MAX_CHARS:
         window = text[start : start + HARD_MAX_CHARS]
         marks = [window.rfind(mark) + 1 for mark in "；;，,、 "]
-        cut = start + next((mark for mark in marks if mark > HARD_MAX_CHARS // 3), HARD_MAX_CHARS)
-        yield Span(start, cut)
-        start = cut
+        cut = next((mark for mark in marks if mark > HARD_MAX_CHARS // 3), HARD_MAX_CHARS)
+        if kept := len(window[:cut].rstrip()):
+            yield Span(start, start + kept)
+        start += cut
+        while text[start].isspace():
+            start += 1
     yield Span(start, sentence.end)
+
+
+def _length(piece: _Piece) -> int:
+    return piece.span.end - piece.span.start

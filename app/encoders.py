@@ -22,7 +22,7 @@ PROMPTS = {"query": "query: ", "document": "passage: "}
 """What E5 was trained to see before a question and before a passage (Wang et al., arXiv:2402.05672)."""
 
 SLICE = 256
-"""Texts handed to the threads at a time: progress is reported, and a million texts need no million futures."""
+"""Texts handed to the threads at a time, so that a million of them need no million futures."""
 
 
 def load_encoder(name: str = SHIPPED_NAME, cache_dir: Path | None = None, threads: int = 0) -> Encoder:
@@ -39,7 +39,8 @@ class OnnxEngine:
     """A folder of model.onnx, tokenizer.json and SHA256SUMS, ready to embed texts as they stand.
 
     One text at a time, one core a text. The int8 scale of activations is taken over the whole input, so padding and
-    neighbours would change a vector; alone, it depends on nothing but the text. It is also the fastest way.
+    neighbours would change a vector; alone, it depends on nothing but the text. Four texts of equal length at once
+    would be 1.4 times as fast for 14 pieces, 1.2 for 40, 1.0 for 140; both cores on one text are slower, 0.6 to 0.8.
     """
 
     def __init__(self, folder: Path = SHIPPED_FOLDER, threads: int = 0) -> None:
@@ -70,10 +71,11 @@ class OnnxEngine:
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         with ThreadPoolExecutor(self.threads) as pool:
             for start in range(0, len(texts), SLICE):
-                end = min(start + SLICE, len(texts))
-                vectors[start:end] = list(pool.map(lambda text: self.embed_pieces(self.pieces(text)), texts[start:end]))
-                if progress is not None:
-                    progress(end, len(texts))
+                pieces = map(self.pieces, texts[start : start + SLICE])
+                for i, vector in enumerate(pool.map(self.embed_pieces, pieces), start):
+                    vectors[i] = vector
+                    if progress is not None:
+                        progress(i + 1, len(texts))
         return vectors
 
 
@@ -96,46 +98,38 @@ class OnnxEncoder:
 
 
 class SentenceTransformerEncoder:
-    """Any model that sentence-transformers reads, with its own prompts, on the CPU.
-
-    One text at a time as well: nothing is padded, and no neighbour changes the last digits of a vector.
-    """
+    """Any model that sentence-transformers reads, with its own prompts, on the CPU; one text at a time as well."""
 
     def __init__(self, name: str, cache_dir: Path | None = None, threads: int = 0) -> None:
         import torch
         from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
 
-        torch.set_num_threads(threads or os.cpu_count() or 1)
+        if threads:
+            torch.set_num_threads(threads)
+        folder = str(cache_dir) if cache_dir else None
         try:
-            self._model = SentenceTransformer(
-                name, device="cpu", cache_folder=str(cache_dir) if cache_dir else None, local_files_only=True
-            )
+            self._model = SentenceTransformer(name, device="cpu", cache_folder=folder, local_files_only=True)
         except (OSError, ValueError, SafetensorError) as error:
-            raise EncoderError(_why_not_loaded(name, error)) from error
+            raise EncoderError(_why_not_loaded(name, folder, error)) from error
         self.name = name
         self.dim = len(self._model.encode_query(""))
         self.fingerprint = self._sample_weights()
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Embed questions. Returns float32 (n, dim), unit length; a higher dot product is closer."""
-        if not texts:
-            return np.zeros((0, self.dim), dtype=np.float32)
-        vectors = self._model.encode_query(
-            list(texts), batch_size=1, normalize_embeddings=True, show_progress_bar=False
-        )
-        return vectors.astype(np.float32)
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for i, text in enumerate(texts):
+            vectors[i] = self._model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
+        return vectors
 
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Embed passages. Returns float32 (n, dim), unit length; a higher dot product is closer."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for start in range(0, len(texts), SLICE):
-            end = min(start + SLICE, len(texts))
-            vectors[start:end] = self._model.encode_document(
-                list(texts[start:end]), batch_size=1, normalize_embeddings=True, show_progress_bar=False
-            )
+        for i, text in enumerate(texts):
+            vectors[i] = self._model.encode_document(text, normalize_embeddings=True, show_progress_bar=False)
             if progress is not None:
-                progress(end, len(texts))
+                progress(i + 1, len(texts))
         return vectors
 
     def _sample_weights(self) -> str:
@@ -164,10 +158,11 @@ def check_files(folder: Path) -> str:
     return hashlib.sha256(sums.encode()).hexdigest()[:16]
 
 
-def _why_not_loaded(name: str, error: Exception) -> str:
+def _why_not_loaded(name: str, cache_dir: str | None, error: Exception) -> str:
     if Path(name).is_dir():
         return f"{name} is not a model that sentence-transformers can load: {str(error).splitlines()[0]}"
+    into = f" --cache-dir {cache_dir}" if cache_dir else ""
     return (
         f"encoder {name} is neither {SHIPPED_NAME}, nor a folder, nor a model in the local cache, and YouJu does not "
-        f"download by itself. Name a folder, or fetch it once while online: HF_HUB_OFFLINE=0 hf download {name}"
+        f"download by itself. Name a folder, or fetch it once while online: HF_HUB_OFFLINE=0 hf download {name}{into}"
     )

@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 import opencc
 
@@ -20,7 +21,8 @@ _BRACKET = re.compile("[\n" + re.escape("".join([*_PAIRED, *_PAIRED.values()])) 
 _BREAK = re.compile("[\n." + re.escape(SENTENCE_END + CLAUSE_END + "".join(_PAIRED)) + "]")
 _FULL_STOP = re.compile(r"\.(?=[\"'”’)\]]*(?:\s+[^\s\da-z(,]|\s*\Z))")
 _NO_FULL_STOP = re.compile(
-    r"(?:\b[A-Za-z]|\b(?:No|Mr|Mrs|Ms|Dr|St|vs|etc|Fig|Art|Inc|Ltd|Co)|(?:^|[.。；;：:!?！？])\s*\d{1,2})\Z", re.MULTILINE
+    r"(?:\b[A-Za-z]|\b(?:No|Mr|Mrs|Ms|Dr|St|vs|etc|Fig|Art|Inc|Ltd|Co)|(?:^|[.。；;：:!?！？])\s*\d{1,2})\Z",
+    re.MULTILINE,
 )
 """What stands before a dot that ends no sentence: an initial, an abbreviation, the number of an item."""
 _IN_ADDRESS = re.compile(r"(?<=[A-Za-z\d/=])[!?](?=[A-Za-z\d/=_])")
@@ -76,7 +78,7 @@ def split_sentences(text: str, within: Span | None = None, clauses: bool = False
     within = within or Span(0, len(text))
     ends = SENTENCE_END + CLAUSE_END if clauses else SENTENCE_END
     cuts = [within.start, *_cuts(text, within, ends), within.end]
-    spans = [_trim(text, start, end) for start, end in zip(cuts, cuts[1:], strict=False)]
+    spans = [_trim(text, start, end) for start, end in pairwise(cuts)]
     return [span for span in spans if span is not None]
 
 
@@ -125,7 +127,7 @@ def _ends_with_quote(text: str, opening: int, closing: int, end: int) -> bool:
     """Tell a sentence that ends with the quote it introduces: 他说：“……。”"""
     is_introduced = opening > 0 and text[opening - 1] in "：:"
     goes_on = closing + 1 < end and text[closing + 1] in "，、；：。！？,;:!?的等"
-    return is_introduced and text[closing - 1] in SENTENCE_END and text[closing] in "”’」』\"" and not goes_on
+    return is_introduced and text[closing - 1] in SENTENCE_END and text[closing] in '”’」』"' and not goes_on
 
 
 def _is_full_stop(text: str, i: int) -> bool:

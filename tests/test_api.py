@@ -242,7 +242,7 @@ def test_an_address_of_another_machine_is_named() -> None:
         serve(FakeAssistant(), Settings(host="203.0.113.5", port=0))
 
 
-def test_a_stop_ends_streams_that_are_open() -> None:
+def test_a_stop_ends_streams_that_are_open(capfd: pytest.CaptureFixture[str]) -> None:
     """A page that is open holds a stream; were it waited for, every stop would take the whole grace period."""
     ended = threading.Event()
     with served(FakeAssistant()) as url:
@@ -259,3 +259,4 @@ def test_a_stop_ends_streams_that_are_open() -> None:
         assert not ended.is_set()
     holder.join(10)
     assert ended.is_set()
+    assert capfd.readouterr().err == ""

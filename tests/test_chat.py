@@ -73,15 +73,15 @@ def has_class(name: str) -> Callable[[str, dict[str, str]], bool]:
     return lambda tag, attributes: name in attributes.get("class", "").split()
 
 
-characters = st.sampled_from("一二三四。\n <>&\"'`a1\u3000\t") | st.characters(exclude_categories=["Cs", "Cc"])
-texts = st.text(characters, max_size=400)
+characters = st.sampled_from("一二三四。 <>&\"'`a1\u3000\t") | st.characters(exclude_categories=["Cs", "Cc"])
+texts = st.lists(st.text(characters, max_size=30), min_size=1, max_size=8).map("\n".join)
 
 
 @given(texts, st.data())
 def test_lines_show_exactly_the_text_and_marks_exactly_the_quotes(text: str, data: st.DataObject) -> None:
     spans = [
         Span(*sorted((data.draw(st.integers(0, len(text))), data.draw(st.integers(0, len(text))))))
-        for _ in range(data.draw(st.integers(0, 3)))
+        for _ in range(data.draw(st.integers(1, 3)))
     ]
     document = make_document("any", text)
     whole = Span(0, len(text))
@@ -89,6 +89,13 @@ def test_lines_show_exactly_the_text_and_marks_exactly_the_quotes(text: str, dat
     assert text_of(html) == text
     for number, span in enumerate(spans, 1):
         assert marked(html, number) == span.of(text)
+
+
+def test_quotes_that_overlap_and_run_over_lines_stay_exact() -> None:
+    text = "第一行\n第二行\n第三行"
+    html = evidence.render_lines(make_document("any", text), Span(0, 11), [(Span(1, 9), "1"), (Span(5, 11), "2")], "2")
+    assert text_of(html) == text
+    assert (marked(html, 1), marked(html, 2)) == ("一行\n第二行\n第", "二行\n第三行")
 
 
 @given(texts.filter(str.strip))

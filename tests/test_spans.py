@@ -23,7 +23,7 @@ def figures(sentence: str) -> list[tuple[str, str]]:
         ("面向 32 周岁以下青年", [("32 周岁以下", "age")]),
         ("实现交易额 29.11 亿。", [("29.11 亿", "money")]),
         ("2024 年 5 月 27 日印发", [("2024 年 5 月 27 日", "date")]),
-        ("首批 500 多项、超 2 万项专利", [("500 多项", "count"), ("2 万项", "count")]),
+        ("首批 500 多项、超 2 万项专利", [("500 多项", "count"), ("超 2 万项", "count")]),
         ("连续五年、累计 38 万人次", [("五年", "duration"), ("38 万人次", "people")]),
         ("补贴 1,200 元/人", [("1,200 元", "money")]),
         ("一方面推进一体化，一是优化布局", []),
@@ -48,6 +48,12 @@ def test_finds_figures_with_their_units(sentence: str, expected: list[tuple[str,
 )
 def test_finds_lists_without_the_words_around_them(sentence: str, expected: list[str]) -> None:
     assert [sentence[start:end] for start, end in spans.find_lists(sentence)] == expected
+
+
+def test_finds_a_number_that_stands_before_its_noun() -> None:
+    sentence = "长三角九城市协同组建，共 13 个城市"
+    assert [sentence[f.start : f.end] for f in spans.find_counted(sentence, "城市")] == ["九城市"]
+    assert spans.find_counted(sentence, "") == []
 
 
 def test_finds_titles_and_quoted_terms() -> None:

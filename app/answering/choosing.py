@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from app.answering import spans
 from app.answering.matching import coverage, match_term, squeeze
-from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, Question, Term
+from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, YEAR, Question, Term
 from app.loading import fields as keys
 from app.text import split_sentences
 from app.types import Document, Passage, Span
@@ -32,6 +32,8 @@ class Evidence:
     """Cosine of question and sentence."""
     fit: float
     """Whether it holds the kind of answer asked for, 0 to 1."""
+    year: float
+    """1 if it is about the years of the question, less for a span of years, below 0 if about others."""
     highlights: tuple[tuple[int, int], ...]
     """Offsets of the short answer inside the sentence."""
 
@@ -49,20 +51,47 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document, 
     """Score one sentence of a passage."""
     question = replace(question, terms=telling(question.terms, document))
     text = span.of(document.text)
-    sentence = squeeze(text)
     headings = squeeze(" ".join((document.title, *passage.chunk.heading)))
+    said = squeeze(text)
+    if _POINTS_BACK.match(text):
+        said += squeeze(_sentence_before(document.text, span, passage.chunk.span))
     fit, highlights = fit_of(question, text)
-    terms = question.terms
     return Evidence(
         passage=passage,
         span=span,
         text=text,
-        lexical=_lexical(terms, sentence, headings),
-        context=coverage(terms, squeeze(passage.chunk.text) + headings),
+        lexical=_lexical(question.terms, said, headings),
+        context=coverage(question.terms, squeeze(passage.chunk.text) + headings),
         dense=dense,
         fit=fit,
+        year=_year_match(question, squeeze(text)),
         highlights=highlights,
     )
+
+
+_POINTS_BACK = re.compile(r"其中|该|此|其[他余]?|上述|这|两者")
+"""How a sentence begins whose subject stands in the one before it."""
+
+
+def _sentence_before(text: str, span: Span, chunk: Span) -> str:
+    before = split_sentences(text, Span(chunk.start, span.start))
+    return before[-1].of(text) if before else ""
+
+
+_YEARS = re.compile(r"((?:19|20)\d{2})年?(?:[—–~-]|至|到)((?:19|20)\d{2})年?")
+
+
+def _year_match(question: Question, sentence: str) -> float:
+    """Return 1 for a sentence with the question's year, 0.3 for a span of years that holds it, -0.5 for other years."""
+    if not question.years:
+        return 0.0
+    ranges = [(int(a), int(b)) for a, b in _YEARS.findall(sentence)]
+    single = set(YEAR.findall(_YEARS.sub(" ", sentence)))
+    if all(year in single or (year in sentence and len(question.years) > 1) for year in question.years):
+        return 1.0
+    if any(a <= int(year) <= b for year in question.years for a, b in ranges):
+        return 0.3
+    return -0.5 if single or ranges else 0.0
 
 
 def telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:
@@ -145,14 +174,28 @@ def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, i
 
 def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tuple[float, tuple[tuple[int, int], ...]]:
     """Find the figure of a wanted kind that stands closest to the question's words."""
-    figures = [figure for figure in spans.find_figures(sentence) if figure.kind in wanted]
+    found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
+    figures = [figure for figure in found if figure.kind in wanted]
     figures = [figure for figure in figures if not _is_given(question, sentence[figure.start : figure.end])]
     if not figures:
         return 0.0, ()
     scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
     best = max(scores)
-    chosen = figures[scores.index(best)]
-    return max(0.05, min(1.0, best)), ((chosen.start, chosen.end),)
+    chosen = [figures[scores.index(best)]]
+    if len(question.years) > 1:
+        chosen = _one_a_year(question, sentence, figures) or chosen
+    return max(0.05, min(1.0, best)), tuple((figure.start, figure.end) for figure in chosen)
+
+
+def _one_a_year(question: Question, sentence: str, figures: Sequence[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
+    """Return the figures that stand in one item with a year of the question."""
+    items = [squeeze(_around(sentence, figure.start, figure.end, ITEM_MARKS)) for figure in figures]
+    return [figure for figure, item in zip(figures, items, strict=True) if any(y in item for y in question.years)]
+
+
+ITEM_MARKS = "，,、；;：:（(）)。"
+"""What bounds an item of a list; CLAUSE_MARKS bound a clause."""
+CLAUSE_MARKS = "，,；;。"
 
 
 def _is_given(question: Question, figure: str) -> bool:
@@ -161,19 +204,24 @@ def _is_given(question: Question, figure: str) -> bool:
     return squeezed in squeeze(question.text) and any(character.isdigit() for character in squeezed)
 
 
+NEAR = 8
+"""Characters on either side of a figure that speak most for what it counts."""
+
+
 def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, wanted: Sequence[str]) -> float:
     """Return how close the question's words stand to a figure: in its own item of a list, its clause, the one before."""
-    item = squeeze(_around(sentence, figure.start, figure.end, "，,、；;：:（(）)。"))
-    clause = squeeze(_around(sentence, figure.start, figure.end, "，,；;。"))
-    clause_start = max((sentence.rfind(mark, 0, figure.start) for mark in "，,；;。"), default=-1)
-    wider = squeeze(_around(sentence, max(0, clause_start - 1), figure.end, "，,；;。"))
+    item = squeeze(_around(sentence, figure.start, figure.end, ITEM_MARKS))
+    clause = squeeze(_around(sentence, figure.start, figure.end, CLAUSE_MARKS))
+    clause_start = max((sentence.rfind(mark, 0, figure.start) for mark in CLAUSE_MARKS), default=-1)
+    wider = squeeze(_around(sentence, max(0, clause_start - 1), figure.end, CLAUSE_MARKS))
     terms = tuple(term for term in question.terms if term.text not in (question.unit, figure.unit))
     score = 0.4 * coverage(terms, item) + 0.3 * coverage(terms, clause) + 0.3 * coverage(terms, wider)
     if question.unit and figure.unit and (question.unit.startswith(figure.unit) or figure.unit in question.unit):
         score += 0.15
     if any(year in item for year in question.years):
         score += 0.2
-    return score - 0.05 * wanted.index(figure.kind)
+    nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
+    return score + 0.15 * coverage(terms, nearest) - 0.05 * wanted.index(figure.kind)
 
 
 def _around(sentence: str, start: int, end: int, marks: str) -> str:

@@ -129,7 +129,8 @@ def split_parts(question: str) -> list[str]:
         ):
             parts += [pair["first"], pair["second"] + pair["rest"]]
         elif pair and not asked_keys(fold(text)):
-            parts += [pair["first"] + pair["rest"], pair["second"] + pair["rest"]]
+            shared = re.sub(r"^.*?(?=的|$)", "", pair["second"]) + pair["rest"]
+            parts += [pair["first"] + shared, pair["second"] + pair["rest"]]
         else:
             parts.append(text)
     parts = [part for part in parts if parse_question(part).terms or asked_keys(fold(part))]

@@ -121,7 +121,7 @@ def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
     dense = np.array([e.dense for e in evidence], dtype=np.float32)
     spread = (dense - dense.mean()) / (dense.std() + 1e-6)
     fit_weight = 2.0 if question.kind in (FIGURE, DATE) else 0.7
-    rest = [4.0 * e.lexical + e.context + 0.3 * e.passage.score + fit_weight * e.fit for e in evidence]
+    rest = [4.0 * e.lexical + e.context + 0.3 * e.passage.score + fit_weight * e.fit + 1.5 * e.year for e in evidence]
     scores: Vectors = np.array(rest, dtype=np.float32) + 0.4 * spread
     return scores
 

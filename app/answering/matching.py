@@ -2,13 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from pypinyin import Style, lazy_pinyin
 
-from app.answering.question import Term, translations
+from app.answering.lexicon import synonyms
+from app.answering.question import Term
 from app.text import fold, is_cjk
 
 SYNONYM, SOUND, ABBREVIATION, PARTIAL = 0.85, 0.8, 0.7, 0.6
@@ -21,19 +20,6 @@ _LATIN = re.compile(r"[a-z0-9]{4,}")
 def squeeze(text: str) -> str:
     """Return the search copy without white space, in which 「2020 年」 is 「2020年」."""
     return _SPACE.sub("", fold(text))
-
-
-@lru_cache(maxsize=1)
-def synonyms() -> Mapping[str, frozenset[str]]:
-    """Return, for each word of synonyms.txt, the other words of its groups; for English ones their translations too."""
-    groups: dict[str, set[str]] = {}
-    for line in Path(__file__).with_name("synonyms.txt").read_text(encoding="utf-8").splitlines():
-        words = [] if line.startswith("#") else line.split()
-        for word in words:
-            groups.setdefault(word, set()).update(words)
-    for phrase, chinese in translations().items():
-        groups.setdefault(phrase, set()).update(chinese)
-    return {word: frozenset(others - {word}) for word, others in groups.items()}
 
 
 def match_term(term: str, text: str) -> float:
@@ -81,7 +67,7 @@ def _is_misspelt(term: str, text: str) -> bool:
 @lru_cache(maxsize=8192)
 def sound(text: str) -> str:
     """Return the syllables of a text without tones, each with a mark in front: 「|yang|fan」."""
-    return "|" + "|".join(lazy_pinyin(text, style=Style.NORMAL, errors=list)) + "|"
+    return "|" + "|".join(lazy_pinyin(text, style=Style.NORMAL)) + "|"
 
 
 def _abbreviates(term: str, text: str) -> bool:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from app.answering.lexicon import words
 from app.answering.matching import match_term, squeeze
-from app.answering.question import STOP_WORDS, Question, Term
+from app.answering.question import Question, Term
 from app.loading import fields as keys
 from app.text import fold
 from app.types import Document, Field
@@ -115,4 +116,4 @@ def _names_something(term: Term) -> bool:
 
 
 def _only_points(word: str) -> bool:
-    return word in STOP_WORDS or not ABOUT_DOCUMENT.sub("", word)
+    return word in words("stop_words") or not ABOUT_DOCUMENT.sub("", word)

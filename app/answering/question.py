@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import rjieba
 
+from app.answering.lexicon import translations, words
 from app.text import fold, is_cjk
 
 FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
@@ -42,186 +42,6 @@ QUESTION_WORDS = re.compile(
 )
 """What asks, and what is only polite: carries nothing that evidence could match."""
 
-STOP_WORDS = frozenset(
-    [
-        "的",
-        "了",
-        "着",
-        "过",
-        "是",
-        "在",
-        "有",
-        "和",
-        "与",
-        "及",
-        "以及",
-        "或",
-        "或者",
-        "等",
-        "等等",
-        "被",
-        "把",
-        "将",
-        "对",
-        "对于",
-        "关于",
-        "由",
-        "从",
-        "到",
-        "向",
-        "为",
-        "为了",
-        "于",
-        "以",
-        "其",
-        "其中",
-        "之",
-        "所",
-        "而",
-        "并",
-        "且",
-        "也",
-        "都",
-        "还",
-        "又",
-        "就",
-        "才",
-        "只",
-        "很",
-        "更",
-        "最",
-        "这",
-        "那",
-        "此",
-        "该",
-        "各",
-        "每",
-        "某",
-        "个",
-        "一",
-        "一个",
-        "一下",
-        "个人",
-        "自己",
-        "我",
-        "你",
-        "您",
-        "他",
-        "她",
-        "它",
-        "我们",
-        "你们",
-        "他们",
-        "它们",
-        "这个",
-        "那个",
-        "这些",
-        "那些",
-        "这份",
-        "那份",
-        "请",
-        "请问",
-        "可以",
-        "能",
-        "能够",
-        "会",
-        "要",
-        "应",
-        "应该",
-        "上",
-        "下",
-        "里",
-        "中",
-        "内",
-        "外",
-        "前",
-        "后",
-        "时",
-        "时候",
-        "方面",
-        "情况",
-        "内容",
-        "有关",
-        "相关",
-        "目前",
-        "现在",
-        "已经",
-        "已",
-        "给",
-        "让",
-        "使",
-        "用",
-        "来",
-        "去",
-        "说",
-        "叫",
-        "做",
-        "干",
-        "弄",
-        "搞",
-        "到底",
-        "究竟",
-        "大概",
-        "大约",
-        "左右",
-        "达到",
-        "达",
-        "进行",
-        "开展",
-        "属于",
-        "成为",
-        "作为",
-        "通过",
-        "根据",
-        "按照",
-        "以来",
-        "以后",
-        "以前",
-        "之后",
-        "之前",
-        "同时",
-        "另外",
-        "还有",
-        "如果",
-        "但是",
-        "因为",
-        "所以",
-        "并且",
-        "而且",
-        "不",
-        "没",
-        "没有",
-        "无",
-        "非",
-        "算",
-        "共",
-        "合计",
-        "总共",
-        "累计",
-        "一共",
-        "介绍",
-        "说明",
-        "解释",
-        "讲",
-        "谈",
-        "提到",
-        "提及",
-        "指",
-        "指的",
-        "指的是",
-        "出自",
-        "又是",
-        "再",
-        "呀",
-        "啊",
-        "吧",
-        "吗",
-        "呢",
-        "嘛",
-        "啦",
-        "哦",
-    ]
-)
 
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
 NUMBER = re.compile(r"\d+(?:\.\d+)?%?")
@@ -316,7 +136,7 @@ def _wanted(folded: str) -> str:
     if match is None:
         return ""
     for word, word_class in _tagged(match.group(1)):
-        if word_class[0] in "nsltj" and word not in STOP_WORDS:
+        if word_class[0] in "nsltj" and word not in words("stop_words"):
             return word
         if word_class[0] not in "abvm":
             return ""
@@ -344,14 +164,6 @@ def _english_terms(text: str) -> tuple[Term, ...]:
     return tuple(terms.values())
 
 
-@lru_cache(maxsize=1)
-def translations() -> dict[str, tuple[str, ...]]:
-    """Return the Chinese words for each English word and phrase of glossary.tsv."""
-    lines = Path(__file__).with_name("glossary.tsv").read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
-    return {phrase.strip(): tuple(chinese.split()) for phrases, chinese in rows for phrase in phrases.split("|")}
-
-
 def search_words(text: str) -> str:
     """Return what BM25 searches for a question: its own words, and their translations if it is English."""
     if language_of(text) != "en":
@@ -365,7 +177,7 @@ def _terms(folded: str) -> tuple[Term, ...]:
     terms: dict[str, Term] = {}
     for word, word_class in _tagged(rest):
         if (
-            word in STOP_WORDS
+            word in words("stop_words")
             or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r")
             or not word.strip()
         ):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from app.answering.matching import coverage, squeeze
+from app.answering.metadata import asked_keys
 from app.answering.question import parse_question
 from app.loading import fields as keys
 from app.types import Document, Passage, Refusal
@@ -22,8 +23,11 @@ ON_TOPIC = 0.35
 
 
 def is_off_topic(question: str, passages: Sequence[Passage]) -> bool:
-    """Tell a question that shares hardly a word with any passage."""
-    terms = parse_question(question).terms
+    """Tell a question that shares hardly a word with any passage and asks for no field of a document."""
+    parsed = parse_question(question)
+    if asked_keys(parsed.text):
+        return False
+    terms = parsed.terms
     return max((coverage(terms, squeeze(passage.chunk.text)) for passage in passages), default=0.0) < ON_TOPIC
 
 

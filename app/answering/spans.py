@@ -1,10 +1,11 @@
 """The short answers a sentence holds: figures with their units, dates, names, lists. Pure, over one sentence."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import rjieba
 
+from app.answering.lexicon import words
 from app.text import fold
 
 MONEY, PERCENT, TIMES, AGE, DATE, DURATION, PEOPLE, COUNT = (
@@ -25,11 +26,15 @@ _UNITS = {
     PEOPLE: r"(?:余)?\s*(?:人次|人(?![才工民员均机])|名|位)",
 }
 _FIGURE = re.compile(_NUMERAL)
+_DAY = re.compile(
+    r"(?:\d{4}\s*年\s*)?\d{1,2}\s*月(?:\s*\d{1,2}\s*[日号])?(?:\s*(?:至|到|—|-|~)\s*(?:\d{4}\s*年\s*)?(?:\d{1,2}\s*月)?\s*\d{1,2}\s*[日号])?"
+)
+"""A day or a span of days, with or without the year: 4月1日至5月31日."""
 _PERCENT_WORD = re.compile(r"百分之[一二三四五六七八九十百零〇点\d.]+")
 _CLASSIFIER = re.compile(r"\s*(?:[a-z]{1,4}(?![a-z])|[\u3400-\u9fff])")
 _AFTER = re.compile(r"\s*(?:左右|以[上下内外]|余[人项家个件])")
 _NOT_A_FIGURE = re.compile(
-    r"一(?:方面|体|批|是|系列|定|步|些|个|直|般|旦|样|起|致|流|揽|线|站|手|把|条龙|带一路)|三(?:是|角)|二是|[四五六七八九十]是|百分|千方百计|万众"
+    r"一次性|一(?:方面|体|批|是|系列|定|步|些|个|直|般|旦|样|起|致|流|揽|线|站|手|把|条龙|带一路)|三(?:是|角)|二是|[四五六七八九十]是|百分|千方百计|万众"
 )
 
 
@@ -46,9 +51,8 @@ class ShortAnswer:
 def find_figures(sentence: str) -> list[ShortAnswer]:
     """Return the numbers of a sentence with their units, in order. Dates and durations are figures too."""
     folded = fold(sentence)
-    figures: list[ShortAnswer] = [
-        ShortAnswer(PERCENT, match.start(), match.end(), "%") for match in _PERCENT_WORD.finditer(folded)
-    ]
+    figures = [ShortAnswer(PERCENT, *match.span(), "%") for match in _PERCENT_WORD.finditer(folded)]
+    figures += [ShortAnswer(DATE, *match.span(), "日") for match in _DAY.finditer(folded) if "个" not in match.group()]
     taken = [(figure.start, figure.end) for figure in figures]
     for match in _FIGURE.finditer(folded):
         start, end = match.start(), len(folded[: match.end()].rstrip())
@@ -60,7 +64,22 @@ def find_figures(sentence: str) -> list[ShortAnswer]:
         if figure := _with_unit(folded, start, end):
             figures.append(figure)
             taken.append((figure.start, figure.end))
-    return sorted(figures, key=lambda figure: figure.start)
+    return sorted((_with_bound(folded, figure) for figure in figures), key=lambda figure: figure.start)
+
+
+def find_counted(sentence: str, noun: str) -> list[ShortAnswer]:
+    """Return the numbers that stand right before a noun, without a measure word: 九城市 for 城市."""
+    counted = re.compile(rf"(?:[两二三四五六七八九十百]+|\d+)\s*{re.escape(noun)}")
+    return [ShortAnswer(COUNT, *match.span()) for match in counted.finditer(sentence)] if noun else []
+
+
+_BOUND = re.compile(r"(?:近|约|超过?|逾|不超过|不低于|不少于|至少|最多)\s*$")
+
+
+def _with_bound(folded: str, figure: ShortAnswer) -> ShortAnswer:
+    """Return the figure with the word in front that bounds it: 近百项, 超 2 万项."""
+    bound = _BOUND.search(folded, 0, figure.start)
+    return replace(figure, start=bound.start()) if bound and figure.kind != DATE else figure
 
 
 def _with_unit(folded: str, start: int, end: int) -> ShortAnswer | None:
@@ -92,88 +111,6 @@ _PAIR = re.compile(
     r"(?:^|[，,；;：:扣即为是])([^，,、；;：:]{2,12}[和与][^，,、；;：:]{2,12}?)(?=[两二]\s*[个大项家类所种])"
 )
 _TITLE = re.compile(r"《[^》]+》|“[^”]{2,40}”")
-_HEAD_WORDS = frozenset(
-    [
-        "紧扣",
-        "建立",
-        "建设",
-        "包括",
-        "推动",
-        "推进",
-        "支持",
-        "开展",
-        "打造",
-        "形成",
-        "实现",
-        "促进",
-        "加强",
-        "完善",
-        "发挥",
-        "构建",
-        "面向",
-        "围绕",
-        "培育",
-        "提升",
-        "聚焦",
-        "设立",
-        "组建",
-        "成立",
-        "探索",
-        "发展",
-        "建",
-        "设",
-        "有",
-        "为",
-        "是",
-        "在",
-        "对",
-        "与",
-        "由",
-        "如",
-        "即",
-        "按",
-        "从",
-        "以",
-        "向",
-        "将",
-        "把",
-        "给",
-        "集",
-        "集聚",
-        "涉及",
-        "涵盖",
-        "覆盖",
-        "包含",
-        "分为",
-        "主要",
-        "例如",
-        "比如",
-        "积极",
-        "进一步",
-        "深化",
-        "强化",
-        "优化",
-        "落实",
-        "用好",
-        "辐射",
-        "带动",
-        "服务",
-        "了",
-        "等",
-        "及",
-        "到",
-        "至",
-        "其中",
-        "分别",
-        "牵头",
-        "联合",
-        "引进",
-        "具有",
-        "积极推进",
-        "加快",
-    ]
-)
-"""What stands in front of a list and is not part of its first item."""
 _LAST_ITEM_END = re.compile(r"等(?!级|待|于)|[两二三四五六七八九十\d]+\s*[大个项家类所种](?=[\u3400-\u9fff])")
 
 
@@ -196,7 +133,7 @@ def _head_length(first: str) -> int:
     position, cut = 0, 0
     for word, _ in rjieba.tag(fold(first)):
         position += len(word)
-        if word in _HEAD_WORDS and position < len(first.rstrip()):
+        if word in words("list_heads") and position < len(first.rstrip()):
             cut = position
     return cut + len(first[cut:]) - len(first[cut:].lstrip())
 

@@ -5,192 +5,15 @@ import re
 from dataclasses import dataclass
 
 from app.answering.choosing import Evidence
-from app.answering.matching import coverage, match_number, match_term, squeeze, synonyms
+from app.answering.lexicon import synonyms, translations, words
+from app.answering.matching import coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
-from app.answering.question import DATE, FIGURE, YEAR, Question, Term, translations
+from app.answering.question import DATE, FIGURE, YEAR, Question, Term
 from app.text import is_cjk
 from app.types import Document
 
-PLACES = frozenset(
-    [
-        "北京",
-        "天津",
-        "上海",
-        "重庆",
-        "河北",
-        "山西",
-        "辽宁",
-        "吉林",
-        "黑龙江",
-        "江苏",
-        "浙江",
-        "安徽",
-        "福建",
-        "江西",
-        "山东",
-        "河南",
-        "湖北",
-        "湖南",
-        "广东",
-        "海南",
-        "四川",
-        "贵州",
-        "云南",
-        "陕西",
-        "甘肃",
-        "青海",
-        "台湾",
-        "内蒙古",
-        "广西",
-        "西藏",
-        "宁夏",
-        "新疆",
-        "香港",
-        "澳门",
-        "石家庄",
-        "太原",
-        "沈阳",
-        "大连",
-        "长春",
-        "哈尔滨",
-        "南京",
-        "苏州",
-        "无锡",
-        "常州",
-        "南通",
-        "徐州",
-        "扬州",
-        "镇江",
-        "泰州",
-        "盐城",
-        "淮安",
-        "连云港",
-        "宿迁",
-        "杭州",
-        "宁波",
-        "温州",
-        "嘉兴",
-        "湖州",
-        "绍兴",
-        "金华",
-        "衢州",
-        "舟山",
-        "台州",
-        "丽水",
-        "合肥",
-        "芜湖",
-        "蚌埠",
-        "马鞍山",
-        "安庆",
-        "滁州",
-        "宣城",
-        "福州",
-        "厦门",
-        "泉州",
-        "南昌",
-        "赣州",
-        "济南",
-        "青岛",
-        "烟台",
-        "郑州",
-        "洛阳",
-        "武汉",
-        "宜昌",
-        "长沙",
-        "广州",
-        "深圳",
-        "珠海",
-        "佛山",
-        "东莞",
-        "南宁",
-        "桂林",
-        "海口",
-        "三亚",
-        "成都",
-        "绵阳",
-        "贵阳",
-        "昆明",
-        "拉萨",
-        "西安",
-        "兰州",
-        "西宁",
-        "银川",
-        "乌鲁木齐",
-        "呼和浩特",
-        "雄安",
-        "京津冀",
-        "珠三角",
-        "长三角",
-        "粤港澳",
-        "大湾区",
-        "成渝",
-        "东北",
-        "西部",
-        "中部",
-        "浦东",
-        "徐汇",
-        "闵行",
-        "松江",
-        "嘉定",
-        "青浦",
-        "奉贤",
-        "金山",
-        "宝山",
-        "普陀",
-        "静安",
-        "黄浦",
-        "虹口",
-        "杨浦",
-        "长宁",
-        "崇明",
-        "美国",
-        "日本",
-        "德国",
-        "英国",
-        "法国",
-        "俄罗斯",
-        "韩国",
-        "印度",
-        "新加坡",
-        "加拿大",
-        "欧盟",
-        "欧洲",
-        "非洲",
-        "东南亚",
-    ]
-)
-"""Provinces, large cities, regions and countries: a place that the question names must be the evidence's."""
 BODY = re.compile(
     r"(?:大学|学院|公司|集团|银行|医院|法院|检察院|研究院|研究所|交易所|委员会|教委|科委|发改委|经信委|国资委|卫健委|厅|局|署|税务|海关|政府|协会|学会|基金会|法|条例|办法)$"
-)
-WEAK_NAMES = frozenset(
-    [
-        "城市",
-        "中国",
-        "国家",
-        "全国",
-        "世界",
-        "我国",
-        "国内",
-        "国外",
-        "上市",
-        "大学",
-        "学院",
-        "公司",
-        "集团",
-        "政府",
-        "委员会",
-        "办法",
-        "方法",
-        "做法",
-        "无法",
-        "想法",
-        "看法",
-        "说法",
-        "布局",
-        "格局",
-        "结局",
-    ]
 )
 SINGLE = re.compile(
     r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|\b(?:each|alone|only|per|average)\b"
@@ -252,11 +75,15 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_focus=0.0 if asks_figure and evidence.fit > 0 else _missing_focus(question, sentence + headings),
         missing_word=_missing_word(question, context),
         missing_reason=_missing_reason(question, sentence),
-        aggregate=float(
-            bool(SINGLE.search(question.text)) and bool(SUM.search(sentence)) and not SUM.search(question.text)
-        ),
+        aggregate=_aggregate(question, sentence),
         unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
     )
+
+
+def _aggregate(question: Question, sentence: str) -> float:
+    single = SINGLE.search(question.text)
+    is_said = single is not None and single.group() in sentence
+    return float(single is not None and not is_said and bool(SUM.search(sentence)) and not SUM.search(question.text))
 
 
 def _missing_word(question: Question, context: str) -> float:
@@ -293,6 +120,7 @@ TYPES = {
     "高校": re.compile(r"大学|学院"),
     "大学": re.compile(r"大学|学院"),
     "学校": re.compile(r"大学|学院|学校|中学|小学"),
+    **dict.fromkeys(("文件", "报告", "政策", "法规", "办法", "规定", "条例", "书"), re.compile(r"《|号")),
     "邮箱": re.compile(r"@"),
     "网站": re.compile(r"www|http"),
 }
@@ -301,67 +129,23 @@ TYPES = {
 
 def _missing_wanted(question: Question, near: str) -> float:
     wanted = question.wanted
-    if not wanted or wanted in _ANYTHING:
+    if not wanted or wanted in words("any_kind"):
         return 0.0
     if pattern := TYPES.get(wanted):
         return 0.0 if pattern.search(near) else 1.0
-    if wanted in _PLACE_KINDS:
-        return 0.0 if any(place in near for place in PLACES) or re.search(r"[\u3400-\u9fff][市省县区镇]", near) else 1.0
+    if wanted in words("place_kinds"):
+        return (
+            0.0
+            if any(place in near for place in words("places")) or re.search(r"[\u3400-\u9fff][市省县区镇]", near)
+            else 1.0
+        )
     return 1 - match_term(wanted, near)
 
 
-_ANYTHING = frozenset(
-    [
-        "计划",
-        "思路",
-        "考虑",
-        "规划",
-        "进展",
-        "成效",
-        "届",
-        "次",
-        "地方",
-        "部分",
-        "方面",
-        "方式",
-        "人",
-        "时候",
-        "内容",
-        "作用",
-        "关系",
-        "东西",
-        "单位",
-        "机构",
-        "部门",
-        "原因",
-        "情况",
-        "意思",
-        "问题",
-        "措施",
-        "办法",
-        "做法",
-        "打算",
-        "安排",
-        "要求",
-        "条件",
-        "性质",
-        "代号",
-        "名字",
-        "人员",
-        "企业",
-        "公司",
-        "时间",
-        "钱",
-        "主体",
-        "领域",
-        "形式",
-        "工作",
-    ]
-)
-_PLACE_KINDS = frozenset(["城市", "省", "省份", "市", "地区", "地市"])
 MEMBERS = re.compile(
     r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|指哪"
 )
+"""Asks for the members of something, one by one."""
 NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座]")
 _NUMERALS = (
     {numeral: i for i, numeral in enumerate("一二三四五六七八九十", start=1)}
@@ -378,13 +162,13 @@ def _missing_reason(question: Question, sentence: str) -> float:
 
 def is_firm_name(term: Term, language: str) -> bool:
     """Tell a name that the evidence must hold from a word that may be said otherwise."""
-    if term.text in WEAK_NAMES:
+    if term.text in words("weak_names"):
         return False
     if language == "en":
-        return term.is_name or any(chinese in PLACES for chinese in translations().get(term.text, ()))
+        return term.is_name or any(chinese in words("places") for chinese in translations().get(term.text, ()))
     if not is_cjk(term.text[0]):
         return len(term.text) > 1 and term.text[0].isalpha()
-    if term.text.rstrip("省市区县") in PLACES:
+    if term.text.rstrip("省市区县") in words("places"):
         return True
     if any(term.text[i : i + 2] in synonyms() for i in range(len(term.text) - 1)) and not BODY.search(term.text):
         return False
@@ -445,7 +229,7 @@ def _missing_focus(question: Question, sentence: str) -> float:
     """Return how much of the last noun before the question word the evidence lacks."""
     match = _FOCUS.match(question.text)
     before = [term for term in question.terms if match and term.text in match.group(1)]
-    return 1 - match_term(before[-1].text, sentence) if before and before[-1].text not in _ANYTHING else 0.0
+    return 1 - match_term(before[-1].text, sentence) if before and before[-1].text not in words("any_kind") else 0.0
 
 
 WEIGHTS = {

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from app.loading.paragraphs import DATE_LINE, Line
+from app.text import SENTENCE_END
 from app.types import Field, Span
 
 NUMBER = "文号"
@@ -38,8 +40,12 @@ LABELS = {
 """The keys of a field and the words that official documents put in front of its value."""
 
 OTHER_LABEL_LENGTH = 8
+HEAD_LINES = 12
+"""The title stands in the first so many lines."""
 DOCUMENT_NUMBER = re.compile(r"[\u3400-\u9fff]{1,12}\s*[〔\[［【（(]\s*\d{4}\s*[〕\]］】）)]\s*第?\s*\d{1,5}\s*号")
-PROPOSAL_NUMBER = re.compile(r"第\s*([A-Z]?\d{2,6})\s*号\s*(?:提案|建议|议案)|(?:提案|建议|议案)\s*第\s*([A-Z]?\d{2,6})\s*号")
+PROPOSAL_NUMBER = re.compile(
+    r"第\s*([A-Z]?\d{2,6})\s*号\s*(?:提案|建议|议案)|(?:提案|建议|议案)\s*第\s*([A-Z]?\d{2,6})\s*号"
+)
 """The number of the proposal that a reply answers."""
 BODY = "委员会|人民政府|办公厅|办公室|政府|委|局|厅|部|署|院|处|中心|公司|协会|集团|大学|学院|银行|联盟|党组"
 ISSUER_LINE = re.compile(rf"^[\u3400-\u9fff\s、（）()]{{2,40}}(?:{BODY})(?:文件)?$")
@@ -49,25 +55,53 @@ GENRE = (
 )
 TITLE_LINE = re.compile(rf"(?:{GENRE})(?:[（(][^（）()]*[)）])?$")
 _LABELLED = re.compile(r"^([\u3400-\u9fff（）()\s]{2,12}?)\s*[：:]\s*(\S.*)$")
+_ANNOUNCES = re.compile(r"。|如下|以下|下列|收悉")
+_PRINTED_LINE = re.compile(
+    rf"^(?P<body>[\u3400-\u9fff]{{2,30}}(?:{BODY})\s+)?(?P<date>[^\s年]{{2,4}}\s*年.{{2,12}}日)\s*印发$"
+)
 _ISO_DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}$")
 
 
-def find_fields(lines: Sequence[Line], starts: Sequence[int], name: str) -> tuple[Field, ...]:
-    """Return the document's fields in the order of the text. `name` (the file's) is the title of a text without one."""
-    title = _title_index(lines)
+def find_title(lines: Sequence[Line]) -> int | None:
+    """Return the line that is the title: above the text, of a known genre (答复, 通知 …) or else a heading."""
+    head = list(takewhile(lambda i: not _is_prose(lines[i]), range(min(len(lines), HEAD_LINES))))
+    headings = [i for i in head if lines[i].level and not _is_letterhead(lines[i].text)]
+    highest = min((lines[i].level for i in headings), default=0)
+    headings = [i for i in headings if lines[i].level == highest]
+    of_genre = [i for i in head if 4 <= len(lines[i].text) <= 80 and TITLE_LINE.search(lines[i].text)]
+    plain = [i for i in of_genre if not lines[i].level and not _LABELLED.match(lines[i].text)]
+    candidates = [*(i for i in headings if i in of_genre), *(plain or headings)]
+    return candidates[0] if candidates else None
+
+
+def find_fields(lines: Sequence[Line], starts: Sequence[int], title: int | None, other_title: str) -> tuple[Field, ...]:
+    """Return the document's fields in the order of the text. `other_title` is that of a text without a title line."""
     fields = [*_labelled(lines, starts), *_unlabelled(lines, starts)]
-    if title is None:
-        fields.append(Field(TITLE, name, Span(0, 0)))
-    else:
+    if title is not None:
         fields.append(Field(TITLE, lines[title].text, _span(lines, starts, title)))
         fields += _addressee(lines, starts, title)
         if match := PROPOSAL_NUMBER.search(lines[title].text):
             fields.append(Field(PROPOSAL, match.group(1) or match.group(2), _span(lines, starts, title)))
+    elif not any(field.key == TITLE for field in fields):
+        fields.append(outside_field(TITLE, other_title))
     fields += _issuer(lines, starts, title)
     first: dict[str, Field] = {}
     for field in sorted(fields, key=lambda field: field.span):
         first.setdefault(field.key, field)
     return tuple(first.values())
+
+
+def outside_field(key: str, value: str) -> Field:
+    """Return a field that is not stated in the text (it came beside it): its span is empty."""
+    return Field(key, value, Span(0, 0))
+
+
+def _is_letterhead(text: str) -> bool:
+    return bool(ISSUER_LINE.match(text) or DOCUMENT_NUMBER.fullmatch(text))
+
+
+def _is_prose(line: Line) -> bool:
+    return not line.level and len(line.text) > 15 and line.text[-1] in SENTENCE_END + "."
 
 
 def _span(lines: Sequence[Line], starts: Sequence[int], i: int) -> Span:
@@ -84,41 +118,35 @@ def _labelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
         label, value = re.sub(r"\s", "", match.group(1)), match.group(2)
         if label in keys:
             yield Field(keys[label], value, _span(lines, starts, i))
+        elif label == TITLE:
+            if i < HEAD_LINES:
+                yield Field(TITLE, value, _span(lines, starts, i))
         elif len(label) <= OTHER_LABEL_LENGTH and len(line.text) <= 60 and not re.search(r"[。；]", value):
             yield Field(label, value, _span(lines, starts, i))
 
 
 def _unlabelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
-    """Yield the 文号 that stands alone in a line, and the dates below the text."""
+    """Yield the 文号 that stands alone in a line, the date, and who printed the document when."""
     for i, line in enumerate(lines):
         if DOCUMENT_NUMBER.fullmatch(line.text):
             yield Field(NUMBER, line.text, _span(lines, starts, i))
+        elif match := _PRINTED_LINE.match(line.text):
+            above = lines[i - 1].text if i else ""
+            yield Field(PRINTED, match["date"], _span(lines, starts, i))
+            if match["body"]:
+                yield Field(PRINTER, match["body"].strip(), _span(lines, starts, i))
+            elif ISSUER_LINE.match(above):
+                yield Field(PRINTER, above, _span(lines, starts, i - 1))
         elif DATE_LINE.match(line.text) or _ISO_DATE.match(line.text):
-            is_printed = line.text.endswith("印发")
-            yield Field(PRINTED if is_printed else DATE, line.text.removesuffix("印发"), _span(lines, starts, i))
-            if is_printed and i and ISSUER_LINE.match(lines[i - 1].text):
-                yield Field(PRINTER, lines[i - 1].text, _span(lines, starts, i - 1))
-
-
-def _title_index(lines: Sequence[Line]) -> int | None:
-    """Return the line that is the title: a heading of a known genre, else the first heading, else the first such line."""
-    headings = [i for i, line in enumerate(lines) if line.level and not ISSUER_LINE.match(line.text)]
-    titled = [i for i in headings if TITLE_LINE.search(lines[i].text)]
-    plain = [
-        i
-        for i, line in enumerate(lines[:12])
-        if 4 <= len(line.text) <= 80 and TITLE_LINE.search(line.text) and not _LABELLED.match(line.text)
-    ]
-    candidates = [*titled[:1], *(headings[:1] if not plain else []), *plain[:1]]
-    return candidates[0] if candidates else None
+            yield Field(DATE, line.text, _span(lines, starts, i))
 
 
 def _addressee(lines: Sequence[Line], starts: Sequence[int], title: int) -> Iterator[Field]:
     """Yield the line behind the title that ends with a colon: whom the document is addressed to."""
     for i in range(title + 1, min(title + 4, len(lines))):
         text = lines[i].text
-        if text[-1] in "：:" and len(text) <= 120 and "。" not in text:
-            yield Field(ADDRESSEE, text.rstrip("：:"), _span(lines, starts, i))
+        if text[-1] in "：:" and len(text) <= 120 and text.strip("：: ") and not _ANNOUNCES.search(text):
+            yield Field(ADDRESSEE, text.rstrip("：: "), _span(lines, starts, i))
             return
 
 

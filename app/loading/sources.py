@@ -3,18 +3,27 @@
 import gzip
 import hashlib
 import json
+import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import LoadError
-from app.loading.document import make_document, outside_field
+from app.loading.document import make_document
+from app.loading.fields import outside_field
+from app.text import fold, is_cjk
 from app.types import Document
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown")
 BULK_SUFFIXES = (".jsonl", ".jsonl.gz")
 NOT_DOCUMENTS = ("SOURCES.md", "README.md")
 """Files of a corpus folder that describe it and are no part of it."""
+
+SAMPLE = 100_000
+"""Characters by which the encoding of a file is judged."""
+COMMON_SHARE = 0.8
+"""So many of a text's Chinese characters are common: at least .9 in texts, about .6 in Big5 read as GB18030."""
 
 _CONTROL = {character for character in range(32) if chr(character) not in "\t\n\r\f\v"} | {127}
 
@@ -29,26 +38,30 @@ class Source:
     @property
     def is_bulk(self) -> bool:
         """Tell whether the file holds one document a line."""
-        return self.name.endswith(BULK_SUFFIXES)
+        return self.name.lower().endswith(BULK_SUFFIXES)
 
     def sha256(self) -> str:
-        """Return the hash of the file's bytes."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """Return the hash of the file's bytes. Raises LoadError."""
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
 
 
 def find_sources(corpus: Path) -> list[Source]:
     """Return the corpus's files in a stable order. Raises LoadError if there is none."""
     if corpus.is_file():
-        return [Source(corpus, corpus.name)]
+        return [Source(corpus, _name_of(Path(corpus.name)))]
     if not corpus.is_dir():
         raise LoadError(f"corpus {corpus} does not exist; name a folder or a file: youju build --corpus DIR")
-    paths = sorted(path for path in corpus.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(corpus)))
-    sources = [Source(path, path.relative_to(corpus).as_posix()) for path in paths]
+    below = sorted(path.relative_to(corpus) for path in corpus.rglob("*") if path.is_file())
     wanted = [
-        source
-        for source in sources
-        if source.name.lower().endswith(TEXT_SUFFIXES + BULK_SUFFIXES) and source.path.name not in NOT_DOCUMENTS
+        Source(corpus / path, _name_of(path))
+        for path in below
+        if path.name.lower().endswith(TEXT_SUFFIXES + BULK_SUFFIXES)
+        and path.name not in NOT_DOCUMENTS
+        and not any(part.startswith((".", "~$")) for part in path.parts)
     ]
     if not wanted:
         known = " ".join(TEXT_SUFFIXES + BULK_SUFFIXES)
@@ -56,81 +69,116 @@ def find_sources(corpus: Path) -> list[Source]:
     return wanted
 
 
+def _name_of(path: Path) -> str:
+    """Return a path as text that can be stored and printed, whatever bytes a file name is made of."""
+    name = os.fsencode(path.as_posix()).decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else "�" for character in name)
+
+
 def load_source(source: Source, max_mb: float) -> Iterator[Document]:
     """Yield the documents of a file. Raises LoadError, which names the file."""
-    if source.is_bulk:
-        yield from _load_bulk(source)
-        return
+    try:
+        if source.is_bulk:
+            yield from _load_bulk(source)
+        else:
+            yield _load_text(source, max_mb)
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise _unreadable(source.name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> LoadError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return LoadError(f"{name} cannot be read: {reason}")
+
+
+def _load_text(source: Source, max_mb: float) -> Document:
     size = source.path.stat().st_size
     if size > max_mb * 1_000_000:
         limit = f"{max_mb:g} MB (setting max_file_mb)"
         raise LoadError(f"{source.name} has {size / 1e6:.0f} MB, more than {limit}; split it or raise the limit")
-    try:
-        content = source.path.read_bytes()
-    except OSError as error:
-        raise LoadError(f"{source.name} cannot be read: {error.strerror}") from error
+    content = source.path.read_bytes()
     raw = decode(content, source.name)
-    document = make_document(
-        source.name, raw, name=source.path.stem, source=source.name, sha256=hashlib.sha256(content).hexdigest()
-    )
+    sha256 = hashlib.sha256(content).hexdigest()
+    name = Path(source.name).name.removesuffix(source.path.suffix)
+    document = make_document(source.name, raw, name=name, source=source.name, sha256=sha256)
     if not document.text:
         raise LoadError(f"{source.name} is empty; remove it or put its text there")
-    yield document
+    return document
 
 
 def decode(content: bytes, name: str) -> str:
     """Return the text of a file in UTF-8, GB18030 or UTF-16 with its mark. Raises LoadError."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
+        encodings = {"utf-16": _reads_as_text}
     else:
-        encodings = ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
+        encodings = {"utf-8-sig": _reads_as_text, "gb18030": _reads_as_chinese}
+    for encoding, is_right in encodings.items():
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if _reads_as_text(text):
+        if is_right(text[:SAMPLE]):
             return text
     raise LoadError(f"{name} is not a text file in UTF-8, GB18030 or UTF-16; convert it or remove it")
 
 
-def _reads_as_text(text: str) -> bool:
+def _reads_as_text(sample: str) -> bool:
     """Tell text from bytes that happen to decode: control and private-use characters are rare in text."""
-    sample = text[:100_000]
     strange = sum(ord(character) in _CONTROL or "\ue000" <= character <= "\uf8ff" for character in sample)
     return strange <= len(sample) * 0.01
 
 
+def _reads_as_chinese(sample: str) -> bool:
+    """Tell Chinese from bytes in another encoding, which GB18030 reads as rare characters."""
+    ideographs = [character for character in fold(sample) if is_cjk(character)]
+    common = sum(_is_common(character) for character in ideographs)
+    return _reads_as_text(sample) and common >= len(ideographs) * COMMON_SHARE
+
+
+def _is_common(character: str) -> bool:
+    """Tell one of the 3,755 most used characters: the first level of GB 2312, rows 16 to 55."""
+    try:
+        return character.encode("gb2312")[0] <= 0xA0 + 55
+    except UnicodeEncodeError:
+        return False
+
+
 def _load_bulk(source: Source) -> Iterator[Document]:
     """Yield the documents of a .jsonl file, one object `{"id", "title", "text", …}` a line."""
-    opener = gzip.open if source.name.endswith(".gz") else open
-    try:
-        with opener(source.path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield _bulk_document(line, f"{source.name} line {number}", source.name)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise LoadError(f"{source.name} cannot be read: {error}") from error
+    lines_of: dict[str, int] = {}
+    opener = gzip.open if source.name.lower().endswith(".gz") else open
+    with opener(source.path, "rt", encoding="utf-8-sig", newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            place = f"{source.name} line {number}"
+            document = _bulk_document(line, place, source.name)
+            if document.id in lines_of:
+                raise LoadError(f"{place} has the id {document.id!r}, as line {lines_of[document.id]} has")
+            lines_of[document.id] = number
+            yield document
 
 
 def _bulk_document(line: str, place: str, source: str) -> Document:
     try:
         row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise LoadError(f"{place} is not JSON: {error}") from error
     if not isinstance(row, dict) or not all(isinstance(row.get(key), str) and row[key] for key in ("id", "text")):
         raise LoadError(f'{place} must be an object with the strings "id" and "text"')
     if not row["id"].isprintable():
         raise LoadError(f"{place} has an id with control characters")
-    extra = tuple(
-        outside_field(key, value)
-        for key, value in row.items()
-        if key not in ("id", "title", "text") and isinstance(value, str) and value
-    )
-    sha256 = hashlib.sha256(line.encode("utf-8", "surrogatepass")).hexdigest()
-    title = row.get("title") if isinstance(row.get("title"), str) else ""
+    plain = {key: _one_line(str(row[key])) for key in row if _is_plain(row[key]) and key not in ("id", "text")}
+    title = plain.pop("title", "")
+    extra = tuple(outside_field(_one_line(key), value) for key, value in plain.items() if value)
+    sha256 = hashlib.sha256(line.encode()).hexdigest()
     return make_document(row["id"], row["text"], name=row["id"], title=title, source=source, sha256=sha256, extra=extra)
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith((".", "~$")) for part in path.parts)
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _one_line(text: str) -> str:
+    """Return a text without line breaks and halves of surrogate pairs, which JSON can hold and no file."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
