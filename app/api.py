@@ -5,7 +5,6 @@ Errors of the API are one shape, {"error": {"code", "message"}}; the message is 
 
 import asyncio
 import contextlib
-import json
 from functools import partial
 from html import escape
 from typing import Annotated, Any, Literal
@@ -114,16 +113,11 @@ async def ask(body: AskRequest, request: Request) -> JSONResponse:
     asked = partial(
         assistant.ask,
         body.question,
-        history=parse_history(_encodable(body.history)),
+        history=parse_history(body.history),
         document_ids=body.document_ids,
         answerer=body.answerer,
     )
     return JSONResponse((await asyncio.to_thread(asked)).to_json())
-
-
-def _encodable(history: list[Any]) -> Any:
-    """Replace lone surrogates, which JSON can spell (backslash-u d800) but UTF-8 cannot: tokenizers raise on them."""
-    return json.loads(json.dumps(history, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def loaded_assistant(request: Request) -> Assistant:

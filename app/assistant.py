@@ -76,7 +76,7 @@ class Assistant:
             raise QuestionError("no language model is set up; ask with the extractive answerer")
         started = time.perf_counter()
         question = self._cut(question)
-        full = stand_alone(question, history[-HISTORY_TURNS:])
+        full = self._cut(stand_alone(question, _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)))
         ranked = self.search(full, passages, document_ids)
         retrieved = time.perf_counter()
         findings: Sequence[Finding] = ()
@@ -88,7 +88,7 @@ class Assistant:
 
     def _cut(self, question: str) -> str:
         """Return the question within the limit. Raises QuestionError if it holds no word."""
-        text = question.strip()[: self.settings.max_question_chars].encode("utf-8", "replace").decode()
+        text = _without_surrogates(question.strip()[: self.settings.max_question_chars])
         if not text:
             raise QuestionError("the question is empty; type a question")
         if not any(character.isalnum() for character in text):
@@ -114,6 +114,15 @@ class Assistant:
         if replies.is_greeting(question):
             return replies.greeting(documents, language)
         return replies.refusal(documents, language, replies.is_off_topic(full, ranked))
+
+
+def _clean(history: Sequence[Turn], limit: int) -> list[Turn]:
+    return [Turn(_without_surrogates(turn.question[:limit]), turn.answer) for turn in history]
+
+
+def _without_surrogates(text: str) -> str:
+    """Return the text with halves of surrogate pairs, which JSON can carry but UTF-8 cannot, replaced."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _make_answer(

@@ -94,6 +94,8 @@ def _load(sources: Sequence[Source], max_mb: float) -> tuple[list[Document], dic
             continue
         for document in loaded:
             if twin := documents.get(document.id):
-                raise LoadError(f"document id {document.id!r} stands in both {twin.source} and {document.source}; rename one")
+                raise LoadError(
+                    f"document id {document.id!r} stands in both {twin.source} and {document.source}; rename one"
+                )
             documents[document.id] = document
     return list(documents.values()), skipped

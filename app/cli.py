@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(prog="youju", description="Questions about official documents, answered with the exact passage.")
+    parser = argparse.ArgumentParser(
+        prog="youju", description="Questions about official documents, answered with the exact passage."
+    )
     parser.add_argument("--version", action="version", version=f"youju {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 

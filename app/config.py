@@ -12,6 +12,9 @@ from typing import Any
 from app.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "YOUJU_"
+FLAGS = {"passages": "-k"}
+"""Flags that are not named as their setting is."""
+KINDS = {str: "text", int: "a whole number", float: "a number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class Settings:
             (self.threads >= 0, "threads", "0 or more"),
             (0 <= self.port <= 65535, "port", "from 0 to 65535"),
             (self.answerer in ("extractive", "llm"), "answerer", "extractive or llm"),
+            *(
+                (getattr(self, name).strip() != "", name, "not empty")
+                for name in ("corpus", "index", "encoder", "host")
+            ),
         ]
         for is_fine, name, expected in checks:
             if not is_fine:
@@ -72,15 +79,17 @@ def load_settings(
             values[_known(name, f"environment variable {variable}")] = _convert(name, text, variable)
     for name, value in (flags or {}).items():
         if value is not None:
-            values[name] = _convert(name, value, f"--{name.replace('_', '-')}")
+            values[name] = _convert(name, value, FLAGS.get(name, f"--{name}"))
     return Settings(**values)
 
 
 def _read_file(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from error
 
@@ -94,12 +103,15 @@ def _known(name: str, origin: str) -> str:
     raise ConfigError(f"unknown setting {name!r} in {origin}; {hint}")
 
 
-def _convert(name: str, value: Any, origin: str) -> Any:
+def _convert(name: str, value: Any, origin: str) -> str | int | float:
     """Turn a value from a file, a variable or a flag into the type of the setting's default."""
-    wanted = type(next(field.default for field in dataclasses.fields(Settings) if field.name == name))
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ConfigError(f"setting {name} in {origin} is {value!r}; it must be {wanted.__name__}")
+    wanted: type = type(getattr(Settings(), name))
+    message = f"setting {name} in {origin} is {value!r}; it must be {KINDS[wanted]}"
+    is_right = type(value) is wanted or (wanted is float and type(value) is int)
+    if not is_right and not isinstance(value, str):
+        raise ConfigError(message)
     try:
-        return wanted(value)
+        converted: str | int | float = wanted(value)
     except ValueError as error:
-        raise ConfigError(f"setting {name} in {origin} is {value!r}; it must be {wanted.__name__}") from error
+        raise ConfigError(message) from error
+    return converted

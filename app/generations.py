@@ -1,16 +1,17 @@
 """Folders that are never seen half written: a new generation is built aside, then one file is switched to it.
 
-    index/CURRENT              the name of the generation that readers open, and the hash of its manifest
-    index/g-…/manifest.json    what it was made of, and the hash of each of its files
+index/CURRENT              the name of the generation that readers open, and the hash of its manifest
+index/g-…/manifest.json    what it was made of, and the hash of each of its files
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from app.errors import IndexBusyError, IndexDamagedError, IndexMissingError, Ind
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 REBUILD = "Run: youju build --rebuild"
+
+_CURRENT_LINE = re.compile(r"(g-[0-9a-f]{12}) ([0-9a-f]{64})\n")
 
 
 @contextlib.contextmanager
@@ -47,6 +50,7 @@ def write_generation(root: Path, manifest: dict[str, Any], write: Callable[[Path
     """
     name = f"g-{uuid.uuid4().hex[:12]}"
     staging = root / f".{name}"
+    replaced = current_line(root).partition(" ")[0]
     try:
         staging.mkdir()
         write(staging)
@@ -54,30 +58,39 @@ def write_generation(root: Path, manifest: dict[str, Any], write: Callable[[Path
         hashes = {path.relative_to(staging).as_posix(): _sha256(path) for path in files}
         content = json.dumps(manifest | {"files": hashes}, ensure_ascii=False, indent=1).encode()
         (staging / MANIFEST).write_bytes(content)
-        for path in [*files, staging / MANIFEST, staging]:
+        for path in [*staging.rglob("*"), staging]:
             _sync(path)
         staging.rename(root / name)
         _switch(root, f"{name} {hashlib.sha256(content).hexdigest()}\n")
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise IndexProblem(f"index {root} cannot be written: {error.strerror}; the old one is unchanged") from error
-    _remove_old(root, name)
+    _remove_old(root, keep=(name, replaced))
+
+
+def current_line(root: Path) -> str:
+    """Return what CURRENT says: it changes with every build. Empty if it cannot be read."""
+    try:
+        return (root / CURRENT).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def read_manifest(root: Path) -> tuple[Path, dict[str, Any]]:
     """Return the current generation's folder and manifest. Raises IndexMissingError or IndexDamagedError."""
     if not (root / CURRENT).is_file():
         if any(root.glob("g-*")):
-            raise IndexDamagedError(f"{root} is damaged: {CURRENT} is gone. {REBUILD}")
+            raise damaged(root, f"{CURRENT} is gone")
         raise IndexMissingError(f"there is no index in {root} yet. Run: youju build")
-    name, _, digest = (root / CURRENT).read_text(encoding="utf-8", errors="replace").strip().partition(" ")
-    folder = root / name
-    try:
-        content = (folder / MANIFEST).read_bytes()
-    except (OSError, ValueError) as error:
-        raise IndexDamagedError(f"{root} is damaged: {MANIFEST} cannot be read. {REBUILD}") from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise IndexDamagedError(f"{root} is damaged: {MANIFEST} was altered. {REBUILD}")
+    line = _CURRENT_LINE.fullmatch(current_line(root))
+    if line is None:
+        raise damaged(root, f"{CURRENT} was altered")
+    folder = root / line.group(1)
+    if not folder.is_dir():
+        raise damaged(root, f"{folder.name}, which {CURRENT} names, is gone")
+    content = _read(folder, MANIFEST)
+    if hashlib.sha256(content).hexdigest() != line.group(2):
+        raise damaged(root, f"{MANIFEST} is not the one that {CURRENT} names; one of them was altered")
     manifest: dict[str, Any] = json.loads(content)
     return folder, manifest
 
@@ -85,29 +98,49 @@ def read_manifest(root: Path) -> tuple[Path, dict[str, Any]]:
 def check_files(folder: Path, manifest: dict[str, Any]) -> None:
     """Compare each file of a generation with its hash. Raises IndexDamagedError, which names the file."""
     for name, digest in manifest["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise IndexDamagedError(f"{folder.parent} is damaged: {name} is gone. {REBUILD}")
-        if _sha256(path) != digest:
-            raise IndexDamagedError(f"{folder.parent} is damaged: {name} was altered. {REBUILD}")
+        try:
+            is_whole = _sha256(folder / name) == digest
+        except OSError as error:
+            raise _unreadable(folder, name, error) from error
+        if not is_whole:
+            raise damaged(folder.parent, f"{name} was altered")
+
+
+def damaged(root: Path, what: str) -> IndexDamagedError:
+    """Return the error that says what is wrong with an index and how to mend it."""
+    return IndexDamagedError(f"{root} is damaged: {what}. {REBUILD}")
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise _unreadable(folder, name, error) from error
+
+
+def _unreadable(folder: Path, name: str, error: OSError) -> IndexDamagedError:
+    what = "is gone" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+    return damaged(folder.parent, f"{name} {what}")
 
 
 def _switch(root: Path, content: str) -> None:
     """Replace CURRENT in one step."""
     aside = root / f".{CURRENT}"
-    aside.write_text(content, encoding="utf-8")
+    aside.write_text(content, encoding="ascii")
     _sync(aside)
+    _sync(root)
     os.replace(aside, root / CURRENT)
     _sync(root)
 
 
-def _remove_old(root: Path, current: str) -> None:
-    """Remove what crashed builds left and all generations but the current one and the newest before it."""
-    for leftover in root.glob(".g-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    old = sorted((path for path in root.glob("g-*") if path.name != current), key=lambda path: path.stat().st_mtime)
-    for path in old[:-1]:
-        shutil.rmtree(path, ignore_errors=True)
+def _remove_old(root: Path, keep: Collection[str]) -> None:
+    """Remove what crashed builds left, and all generations but the current one and the one it replaced.
+
+    The replaced one stays for those who are just reading it.
+    """
+    for path in [*root.glob(".g-*"), *root.glob("g-*")]:
+        if path.name not in keep:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _sha256(path: Path) -> str:

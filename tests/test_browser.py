@@ -71,6 +71,7 @@ def visit(contexts: Callable[[int, int, Scheme], BrowserContext]) -> Iterator[Ca
         page = contexts(*size, scheme).new_page()
         page.on("request", lambda request: requests.append(request.url))
         page.on("pageerror", lambda error: failures.append(str(error)))
+        page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
         page.on("dialog", lambda dialog: failures.append(f"dialog: {dialog.message}"))
         page.goto(url)
         expect(page.locator("#question textarea")).to_be_visible(timeout=20_000)

@@ -1,7 +1,8 @@
 """What is said when nothing is answered: a greeting, a refusal, and questions that the documents do answer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from app.answering.matching import coverage, squeeze
 from app.answering.metadata import asked_keys
@@ -63,16 +64,34 @@ def refusal(documents: Sequence[Document], language: str, is_off_topic: bool) ->
 
 
 def suggestions(documents: Sequence[Document], limit: int = NEAR) -> tuple[str, ...]:
-    """Return questions that the documents do answer, made from their headings and fields."""
-    questions: list[str] = []
-    for document in documents:
-        headings = [section.path[0] for section in document.sections if len(section.path) == 1]
-        for heading in dict.fromkeys(headings):
-            if topic := re.search(r"[“《]([^”》]{4,30})[”》]", heading):
-                questions.append(f"“{topic.group(1)}”方面有哪些措施？")
-        for key in (keys.NUMBER, keys.CONTACT, keys.PHONE):
-            if document.field(key):
-                questions.append(
-                    f"{key}是什么？" if key == keys.NUMBER else f"{key}是{'谁' if key == keys.CONTACT else '多少'}？"
-                )
-    return tuple(questions[:limit])
+    """Return questions that the documents answer, made from their figures, headings and fields in turn."""
+    kinds = (_about_figures, _about_headings, _about_fields)
+    columns = [[question for document in documents for question in ask(document)] for ask in kinds]
+    in_turn = [question for row in zip_longest(*columns) for question in row if question]
+    return tuple(dict.fromkeys(in_turn))[:limit]
+
+
+_FIGURE = re.compile(
+    r"(?:^|[，。；,;])(?:其中|累计|共|总计)?([\u3400-\u9fff]{2,14}(?:额|规模|占比|比重|主体数量|总数|经费|资金))(?:超过?|达到?|为|共)?\s*\d",
+    re.MULTILINE,
+)
+_QUOTED = re.compile(r"[“《]([^”》]{4,30})[”》]")
+
+
+def _about_figures(document: Document) -> Iterator[str]:
+    for match in _FIGURE.finditer(document.text):
+        yield f"{match.group(1)}是多少？"
+
+
+def _about_headings(document: Document) -> Iterator[str]:
+    headings = dict.fromkeys(section.path[0] for section in document.sections if len(section.path) == 1)
+    for heading in headings:
+        if topic := _QUOTED.search(heading):
+            yield f"“{topic.group(1)}”方面有哪些措施？"
+
+
+def _about_fields(document: Document) -> Iterator[str]:
+    asked = {keys.CONTACT: "联系人是谁？", keys.NUMBER: "文号是什么？", keys.DATE: "成文日期是哪天？"}
+    for key, question in asked.items():
+        if document.field(key):
+            yield question

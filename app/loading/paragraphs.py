@@ -9,7 +9,7 @@ from app.loading.wrapping import Wrapping, find_wrapping
 from app.text import BRACKETS, CLOSERS, SENTENCE_END, is_cjk
 
 RULE = re.compile(r"^\s*(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,}|={3,})$")
-TABLE_RULE = re.compile(r"^\s*\|?(?:\s*:?-{2,}:?\s*\|)+(?:\s*:?-{2,}:?)?\s*$")
+TABLE_RULE = re.compile(r"^\|?(?:\s*:?-{2,}:?\s*\|)+(?:\s*:?-{2,}:?)?$")
 PAGE_NUMBER = re.compile(
     r"^\s*(?:[-—–―]+\s*\d{1,4}\s*[-—–―]+|第\s*\d{1,4}\s*页(?:\s*[/，,]?\s*共\s*\d{1,4}\s*页)?)\s*$"
 )
@@ -69,7 +69,7 @@ def _clean_lines(raw: str) -> Iterator[Line]:
         if CODE_FENCE.match(physical):
             is_code = not is_code
             after_gap = True
-        elif RULE.match(physical) or TABLE_RULE.match(physical) or not physical.strip():
+        elif RULE.match(physical) or TABLE_RULE.match(physical.strip()) or not physical.strip():
             after_gap = True
         elif not PAGE_NUMBER.match(physical) and (line := _code(physical) if is_code else _clean(physical)):
             yield replace(line, after_gap=after_gap)

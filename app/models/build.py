@@ -229,7 +229,7 @@ class Graph:
 
         Where `largest` tells the range of each channel of x, the 2 % widest are made narrower by powers of two and
         their weights larger (SmoothQuant, Xiao et al., ICML 2023): one channel of 50 among others of 4 would leave
-        those 20 of the 256 steps. It halves the error (cosine to float32 .9974 → .9992).
+        those 20 of the 256 steps. It cuts the error to a third (cosine to float32 .9974 → .9992).
 
         Without VNNI, a processor adds two neighbouring products in 16 bits, which overflows with ordinary int8 weights
         (an emulated Haswell: cosine .994 to its own kind with VNNI). Here it cannot: the scale makes two neighbouring

@@ -1,0 +1,69 @@
+"""What speaks against an answer: another year, another place, a sum, a plan, a missing figure."""
+
+import pytest
+
+from app.answering.choosing import weigh
+from app.answering.question import parse_question
+from app.answering.support import THRESHOLD, WEIGHTS, Support, probability, support_of
+from app.loading import make_document
+from app.types import Chunk, Document, Passage, Span
+
+TEXT = """上海市科学技术委员会
+沪科〔2024〕1号
+关于人才计划的报告
+截至 2023 年底，四类计划共资助了 1 万余人，总资助额 26 亿余元。基金拟投项目 500 项。"""
+
+
+@pytest.fixture
+def document() -> Document:
+    return make_document("report.txt", TEXT)
+
+
+def support(question: str, sentence: str, document: Document) -> Support:
+    start = document.text.index(sentence)
+    span = Span(start, start + len(sentence))
+    last_line = Span(document.text.rindex("\n") + 1, len(document.text))
+    chunk = Chunk("c", document.id, last_line, last_line.of(document.text))
+    parsed = parse_question(question)
+    return support_of(parsed, weigh(parsed, Passage(chunk, 2.0, 1), span, document, dense=0.9), document)
+
+
+SUM = "截至 2023 年底，四类计划共资助了 1 万余人，总资助额 26 亿余元。"
+PLAN = "基金拟投项目 500 项。"
+
+
+def test_a_supported_answer_lacks_nothing(document: Document) -> None:
+    found = support("2023年底四类计划共资助了多少人？", SUM, document)
+    against = [name for name, weight in WEIGHTS.items() if weight < 0 and getattr(found, name) > 0.3]
+    assert against == []
+    assert probability(found) > THRESHOLD
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "objection"),
+    [
+        ("2021年四类计划共资助了多少人？", SUM, "missing_year"),
+        ("浙江四类计划共资助了多少人？", SUM, "missing_name"),
+        ("计划平均每人资助了多少元？", SUM, "aggregate"),
+        ("五类计划共资助了多少人？", SUM, "missing_number"),
+        ("四类计划占全国的比例是多少？", SUM, "no_figure"),
+        ("基金实际投了多少个项目？", PLAN, "unreal"),
+        ("四类计划具体是哪几个？", SUM, "no_list"),
+        ("为什么取消四类计划？", SUM, "missing_reason"),
+        ("四类计划资助了哪些高校？", SUM, "missing_wanted"),
+        ("四类计划的负责人是谁？", SUM, "missing_focus"),
+        ("四类计划资助了多少头奶牛？", SUM, "missing_word"),
+    ],
+)
+def test_each_objection_is_seen(question: str, sentence: str, objection: str, document: Document) -> None:
+    assert getattr(support(question, sentence, document), objection) > 0.2
+
+
+def test_the_place_of_the_issuing_body_is_no_objection(document: Document) -> None:
+    assert support("上海四类计划共资助了多少人？", SUM, document).missing_name <= 0.1
+
+
+def test_every_weight_belongs_to_a_feature_and_has_its_sign() -> None:
+    assert set(WEIGHTS) == set(Support.__slots__)
+    for name, weight in WEIGHTS.items():
+        assert (weight < 0) == (name.startswith(("missing", "no_")) or name in ("aggregate", "unreal"))
