@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import generations
 from app.chunking import make_chunks
@@ -13,6 +13,9 @@ from app.config import Settings
 from app.errors import IndexProblem, LoadError
 from app.loading import Source, find_sources, load_source
 from app.types import Document, Progress
+
+if TYPE_CHECKING:
+    from app.index import Report
 
 READING_CODE = ("text.py", "chunking.py", "index.py", "loading/*.py")
 """The modules that decide what an index holds: when one changes, the corpus is read anew."""
@@ -31,36 +34,57 @@ class BuildReport:
 
 
 def build(
-    settings: Settings,
-    corpus: Sequence[str] = (),
-    rebuild: bool = False,
-    progress: Progress | None = None,
+    settings: Settings, corpus: Sequence[str] = (), rebuild: bool = False, report: "Report | None" = None
 ) -> BuildReport:
     """Bring the index up to date with the corpus (the settings' unless paths are given).
 
-    A file that cannot be read is skipped and named in the report; a single file given as the corpus raises.
+    A file that cannot be read is skipped and named in the report. `report` is told how far the long stages are.
     Raises LoadError if there is nothing to index, EncoderError, IndexBusyError.
     """
     started = time.perf_counter()
     root = Path(settings.index)
     paths = [Path(path) for path in corpus] or [Path(settings.corpus)]
-    sources = [source for path in paths for source in find_sources(path)]
-    state = {"sources": {source.name: source.sha256() for source in sources}, "reader": _reader_fingerprint()}
+    sources = _find_sources(paths, root)
+    state = {
+        "sources": {source.name: _hash(source) for source in sources},
+        "reader": _reader_fingerprint(),
+        "max_file_mb": settings.max_file_mb,
+    }
     with generations.builder_lock(root):
         if not rebuild and (unchanged := _unchanged(root, settings.encoder, state, started)):
             return unchanged
-        documents, skipped = _load(sources, settings.max_file_mb)
+        from app.encoders import load_encoder
+        from app.index import unreported, write_index
+
+        report = report or unreported
+        documents, skipped = _load(sources, settings.max_file_mb, report("reading"))
         chunks = [chunk for document in documents for chunk in make_chunks(document)]
         if not chunks:
             reasons = "; ".join(skipped.values()) or "no text in it"
             raise LoadError(f"nothing to index in {', '.join(map(str, paths))}: {reasons}")
-        from app.encoders import load_encoder
-        from app.index import write_index
-
         encoder = load_encoder(settings.encoder, threads=settings.threads)
         manifest: dict[str, Any] = {**state, "skipped": skipped}
-        encoded = write_index(root, documents, chunks, encoder, manifest, progress, reuse=not rebuild)
+        encoded = write_index(root, documents, chunks, encoder, manifest=manifest, report=report, reuse=not rebuild)
     return BuildReport(len(documents), len(chunks), encoded, time.perf_counter() - started, skipped=skipped)
+
+
+def _find_sources(paths: Sequence[Path], root: Path) -> list[Source]:
+    """Return the files of all paths but those of the index itself. Raises LoadError."""
+    found = dict.fromkeys(source for path in paths for source in find_sources(path))
+    sources = [source for source in found if root.resolve() not in source.path.resolve().parents]
+    by_name: dict[str, Source] = {}
+    for source in sources:
+        if (twin := by_name.setdefault(source.name, source)) is not source:
+            raise LoadError(f"{twin.path} and {source.path} would both be document {source.name!r}; rename one")
+    return sources
+
+
+def _hash(source: Source) -> str:
+    """Return the hash of a file; none of one that cannot be read, which loading it will say."""
+    try:
+        return source.sha256()
+    except LoadError:
+        return ""
 
 
 def _reader_fingerprint() -> str:
@@ -76,26 +100,32 @@ def _unchanged(root: Path, encoder: str, state: Mapping[str, Any], started: floa
         generations.check_files(folder, manifest)
     except IndexProblem:
         return None
-    if manifest.get("encoder", {}).get("name") != encoder or any(manifest.get(key) != state[key] for key in state):
+    if manifest["encoder"]["name"] != encoder or any(manifest.get(key) != state[key] for key in state):
         return None
     seconds = time.perf_counter() - started
     return BuildReport(len(manifest["documents"]), manifest["chunks"], 0, seconds, True, manifest["skipped"])
 
 
-def _load(sources: Sequence[Source], max_mb: float) -> tuple[list[Document], dict[str, str]]:
+def _load(sources: Sequence[Source], max_mb: float, progress: Progress) -> tuple[list[Document], dict[str, str]]:
     """Return the documents of all files, and why some could not be read. Raises LoadError for an id given twice."""
     documents: dict[str, Document] = {}
     skipped: dict[str, str] = {}
-    for source in sources:
+    counts = [source.count() for source in sources]
+    total, before = sum(counts), 0
+    for source, count in zip(sources, counts, strict=True):
+        loaded: list[Document] = []
         try:
-            loaded = list(load_source(source, max_mb))
+            for document in load_source(source, max_mb):
+                loaded.append(document)
+                progress(before + len(loaded), total)
         except LoadError as error:
             skipped[source.name] = str(error)
-            continue
+            loaded = []
         for document in loaded:
-            if twin := documents.get(document.id):
+            if (twin := documents.setdefault(document.id, document)) is not document:
                 raise LoadError(
                     f"document id {document.id!r} stands in both {twin.source} and {document.source}; rename one"
                 )
-            documents[document.id] = document
+        before += count
+        progress(before, total)
     return list(documents.values()), skipped

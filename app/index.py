@@ -1,8 +1,9 @@
 """The index: FAISS for vectors, BM25 for tokens, documents and chunks beside them. The only importer of faiss."""
 
+import errno
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ import faiss
 import numpy as np
 
 from app import generations
-from app.errors import IndexDamagedError, IndexMismatchError
+from app.errors import IndexDamagedError, IndexMismatchError, IndexProblem
 from app.text import search_tokens
 from app.types import Candidates, Chunk, Document, Encoder, Field, Progress, Section, Span, Vectors
 
@@ -21,6 +22,14 @@ FORMAT = 1
 """Raise it when the files of an index change their form."""
 DOCUMENTS, CHUNKS, VECTORS, BM25 = "documents.jsonl", "chunks.jsonl", "vectors.faiss", "bm25"
 LIBRARIES = ("faiss-cpu", "bm25s", "numpy")
+
+Report = Callable[[str], Progress]
+"""Called with the name of a stage that may run long; returns the callback that the stage reports to."""
+
+
+def unreported(stage: str) -> Progress:
+    """Return a callback that tells nobody."""
+    return lambda done, total: None
 
 
 def index_text(document: Document, chunk: Chunk) -> str:
@@ -58,7 +67,8 @@ class Index:
         sparse = self._sparse(tokens)
         allowed = np.arange(len(self.chunks))
         if document_ids is not None:
-            allowed = np.array([i for i in allowed if self.chunks[i].document_id in document_ids], dtype=np.int64)
+            wanted = set(document_ids)
+            allowed = allowed[[chunk.document_id in wanted for chunk in self.chunks]]
         by_dense = allowed[np.argsort(-dense[allowed], kind="stable")[:limit]]
         by_sparse = allowed[np.argsort(-sparse[allowed], kind="stable")[:limit]]
         rows = np.union1d(by_dense, by_sparse).astype(np.int64)
@@ -85,25 +95,24 @@ def write_index(
     documents: Sequence[Document],
     chunks: Sequence[Chunk],
     encoder: Encoder,
+    *,
     manifest: Mapping[str, Any],
-    progress: Progress | None = None,
+    report: Report = unreported,
     reuse: bool = True,
 ) -> int:
-    """Write an index of documents into a folder, atomically. Returns how many chunks had to be encoded.
+    """Write an index of documents into a folder, atomically. Returns how many texts had to be encoded.
 
     With `reuse`, chunks whose searched text stands in the old index with the same encoder keep their vectors.
     Call it under `generations.builder_lock`.
     """
     by_id = {document.id: document for document in documents}
     texts = [index_text(by_id[chunk.document_id], chunk) for chunk in chunks]
+    keys = [_key(text) for text in texts]
     known = _known_vectors(root, encoder) if reuse else {}
-    missing = [i for i, text in enumerate(texts) if _key(text) not in known]
-    fresh = encoder.encode_passages([texts[i] for i in missing], progress)
-    vectors = np.zeros((len(texts), encoder.dim), dtype=np.float32)
-    for i, text in enumerate(texts):
-        if _key(text) in known:
-            vectors[i] = known[_key(text)]
-    vectors[missing] = fresh
+    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+    fresh = encoder.encode_passages(list(missing.values()), report("encoding"))
+    known.update(zip(missing, fresh, strict=True))
+    vectors = np.array([known[key] for key in keys], dtype=np.float32)
     contents = dict(manifest) | {
         "format": FORMAT,
         "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint, "dim": encoder.dim},
@@ -111,12 +120,30 @@ def write_index(
         "chunks": len(chunks),
         "libraries": {library: version(library) for library in LIBRARIES},
     }
-    generations.write_generation(root, contents, _writer(documents, chunks, texts, vectors))
+    tokens = list(_tokenise(texts, report("indexing")))
+    generations.write_generation(root, contents, _writer(documents, chunks, tokens, vectors))
     return len(missing)
+
+
+def _tokenise(texts: Sequence[str], progress: Progress) -> Iterator[list[str]]:
+    """Yield the search tokens of each text; a text without any gets an empty one, as BM25 needs at least one."""
+    for done, text in enumerate(texts, start=1):
+        yield search_tokens(text) or [""]
+        progress(done, len(texts))
 
 
 def open_index(root: Path, encoder_name: str, encoder_fingerprint: str | None = None) -> Index:
     """Open the current index. Raises IndexMissingError, IndexDamagedError or IndexMismatchError."""
+    while True:
+        current = generations.current_line(root)
+        try:
+            return _open(root, encoder_name, encoder_fingerprint)
+        except IndexDamagedError:
+            if generations.current_line(root) == current:
+                raise  # else builds have replaced what was being read
+
+
+def _open(root: Path, encoder_name: str, encoder_fingerprint: str | None) -> Index:
     folder, manifest = generations.read_manifest(root)
     check_encoder(root, manifest, encoder_name, encoder_fingerprint)
     generations.check_files(folder, manifest)
@@ -127,7 +154,7 @@ def open_index(root: Path, encoder_name: str, encoder_fingerprint: str | None = 
         vectors = faiss.read_index(str(folder / VECTORS))
         bm25 = bm25s.BM25.load(str(folder / BM25), show_progress=False)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise IndexDamagedError(f"{root} is damaged: {error}. {generations.REBUILD}") from error
+        raise generations.damaged(root, " ".join(str(error).split())) from error
     first_rows = {chunk.document_id: row for row, chunk in reversed(list(enumerate(chunks)))}
     return Index(by_id, chunks, vectors, bm25, manifest, first_rows)
 
@@ -154,7 +181,7 @@ def _known_vectors(root: Path, encoder: Encoder) -> dict[bytes, Vectors]:
     """Return the old index's vectors by the hash of the text they stand for; none if it cannot serve."""
     try:
         old = open_index(root, encoder.name, encoder.fingerprint)
-    except (generations.IndexProblem, KeyError):
+    except IndexProblem:
         return {}
     rows: Vectors = old.vectors.reconstruct_n(0, len(old.chunks))
     texts = [index_text(old.documents[chunk.document_id], chunk) for chunk in old.chunks]
@@ -162,22 +189,29 @@ def _known_vectors(root: Path, encoder: Encoder) -> dict[bytes, Vectors]:
 
 
 def _writer(
-    documents: Sequence[Document], chunks: Sequence[Chunk], texts: Sequence[str], vectors: Vectors
+    documents: Sequence[Document], chunks: Sequence[Chunk], tokens: Sequence[Sequence[str]], vectors: Vectors
 ) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
-        _write_rows(folder / DOCUMENTS, [asdict(document) for document in documents])
-        _write_rows(folder / CHUNKS, [_chunk_row(chunk) for chunk in chunks])
-        flat = faiss.IndexFlatIP(vectors.shape[1])
-        flat.add(vectors)
-        faiss.write_index(flat, str(folder / VECTORS))
+        _write_rows(folder / DOCUMENTS, (asdict(document) for document in documents))
+        _write_rows(folder / CHUNKS, (_chunk_row(chunk) for chunk in chunks))
+        _write_vectors(folder / VECTORS, vectors)
         bm25 = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
-        bm25.index([search_tokens(text) for text in texts], show_progress=False)
+        bm25.index(tokens, show_progress=False)
         bm25.save(str(folder / BM25), show_progress=False)
 
     return write
 
 
-def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write_vectors(path: Path, vectors: Vectors) -> None:
+    flat = faiss.IndexFlatIP(vectors.shape[1])
+    flat.add(vectors)
+    try:
+        faiss.write_index(flat, str(path))
+    except RuntimeError as error:
+        raise OSError(errno.EIO, "the vectors cannot be stored; is the disk full?") from error
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 

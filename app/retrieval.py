@@ -54,5 +54,7 @@ def fuse(dense: Vectors, sparse: Vectors, dense_weight: float) -> Vectors:
 
 def standardise(scores: Vectors) -> Vectors:
     """Return z-scores (mean 0, deviation 1); all 0 where every score is the same."""
-    deviation = scores.std() if scores.size else 0.0
-    return (scores - scores.mean()) / deviation if deviation > 0 else np.zeros_like(scores)
+    if scores.size == 0 or scores.min() == scores.max():
+        return np.zeros_like(scores)
+    standard: Vectors = (scores - scores.mean()) / scores.std()
+    return standard

@@ -34,13 +34,13 @@ class HashingEncoder:
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        vectors[:, 0] = 0.01
         for row, text in zip(vectors, texts, strict=True):
-            row[0] = 0.01
             for token in search_tokens(text):
                 digest = hashlib.sha256(token.encode()).digest()
                 row[digest[0] % self.dim] += 1.0 if digest[1] % 2 else -1.0
-            row /= np.linalg.norm(row)
-        return vectors
+        normed: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return normed
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Which documents a corpus holds, and reading their bytes as text."""
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -8,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO, cast
 
 from app.errors import LoadError
 from app.loading.document import make_document
@@ -25,6 +27,8 @@ SAMPLE = 100_000
 COMMON_SHARE = 0.8
 """So many of a text's Chinese characters are common: at least .9 in texts, about .6 in Big5 read as GB18030."""
 
+UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError)
+"""What reading a file, compressed or not, may raise."""
 _CONTROL = {character for character in range(32) if chr(character) not in "\t\n\r\f\v"} | {127}
 
 
@@ -39,6 +43,20 @@ class Source:
     def is_bulk(self) -> bool:
         """Tell whether the file holds one document a line."""
         return self.name.lower().endswith(BULK_SUFFIXES)
+
+    def open_bulk(self) -> TextIO:
+        """Open a file of one document a line, compressed or not."""
+        opener = gzip.open if self.name.lower().endswith(".gz") else open
+        return cast(TextIO, opener(self.path, "rt", encoding="utf-8-sig", newline="\n"))
+
+    def count(self) -> int:
+        """Return how many documents the file holds, as far as it can be read."""
+        count = 0
+        if self.is_bulk:
+            with contextlib.suppress(*UNREADABLE), self.open_bulk() as file:
+                for line in file:
+                    count += bool(line.strip())
+        return max(count, 1)
 
     def sha256(self) -> str:
         """Return the hash of the file's bytes. Raises LoadError."""
@@ -82,7 +100,7 @@ def load_source(source: Source, max_mb: float) -> Iterator[Document]:
             yield from _load_bulk(source)
         else:
             yield _load_text(source, max_mb)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _unreadable(source.name, error) from error
 
 
@@ -146,8 +164,7 @@ def _is_common(character: str) -> bool:
 def _load_bulk(source: Source) -> Iterator[Document]:
     """Yield the documents of a .jsonl file, one object `{"id", "title", "text", …}` a line."""
     lines_of: dict[str, int] = {}
-    opener = gzip.open if source.name.lower().endswith(".gz") else open
-    with opener(source.path, "rt", encoding="utf-8-sig", newline="\n") as file:
+    with source.open_bulk() as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
