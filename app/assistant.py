@@ -8,7 +8,7 @@ from pathlib import Path
 from app.answering import replies
 from app.answering.citations import make_citation
 from app.answering.conversation import stand_alone
-from app.answering.extractive import Finding, Search, find_answer
+from app.answering.extractive import Finding, Search, Verdict, find_answer
 from app.answering.question import language_of, search_words
 from app.cache import CachedEncoder
 from app.config import Settings
@@ -79,12 +79,12 @@ class Assistant:
         full = self._cut(stand_alone(question, _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)))
         ranked = self.search(full, passages, document_ids)
         retrieved = time.perf_counter()
-        findings: Sequence[Finding] = ()
+        verdict = Verdict((), 0.0)
         if not replies.is_greeting(question):
-            findings = find_answer(full, self._searcher(full, ranked, document_ids), self._similarity, self.index)
-        refusal = None if findings else self._refuse(question, full, ranked, document_ids)
+            verdict = find_answer(full, self._searcher(full, ranked, document_ids), self._similarity, self.index)
+        refusal = None if verdict.findings else self._refuse(question, full, ranked, document_ids)
         timings = _milliseconds(started, retrieved, time.perf_counter())
-        return _make_answer(question, findings, refusal, ranked, timings)
+        return _make_answer(question, verdict, refusal, ranked, timings)
 
     def _cut(self, question: str) -> str:
         """Return the question within the limit. Raises QuestionError if it holds no word."""
@@ -127,12 +127,12 @@ def _without_surrogates(text: str) -> str:
 
 def _make_answer(
     question: str,
-    findings: Sequence[Finding],
+    verdict: Verdict,
     refusal: Refusal | None,
     ranked: tuple[Passage, ...],
     timings_ms: dict[str, float],
 ) -> Answer:
-    sentences, citations = _cite(findings)
+    sentences, citations = _cite(verdict.findings)
     text = " ".join(f"{sentence.text} {_marks(sentence)}" for sentence in sentences)
     return Answer(
         id=uuid.uuid4().hex,
@@ -146,6 +146,7 @@ def _make_answer(
         citations=citations,
         passages=ranked,
         timings_ms=timings_ms,
+        confidence=round(verdict.confidence, 4),
     )
 
 

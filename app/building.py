@@ -100,10 +100,17 @@ def _unchanged(root: Path, encoder: str, state: Mapping[str, Any], started: floa
         generations.check_files(folder, manifest)
     except IndexProblem:
         return None
-    if manifest["encoder"]["name"] != encoder or any(manifest.get(key) != state[key] for key in state):
+    if any(manifest.get(key) != state[key] for key in state) or not _is_built_with(encoder, manifest["encoder"]):
         return None
     seconds = time.perf_counter() - started
     return BuildReport(len(manifest["documents"]), manifest["chunks"], 0, seconds, True, manifest["skipped"])
+
+
+def _is_built_with(name: str, built: Mapping[str, Any]) -> bool:
+    """Tell whether an index was built with an encoder; the weights are compared where that needs no loading."""
+    from app.encoders import SHIPPED_FOLDER, SHIPPED_NAME, check_files
+
+    return built["name"] == name and (name != SHIPPED_NAME or built["fingerprint"] == check_files(SHIPPED_FOLDER))
 
 
 def _load(sources: Sequence[Source], max_mb: float, progress: Progress) -> tuple[list[Document], dict[str, str]]:

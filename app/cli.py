@@ -1,35 +1,56 @@
 """The command `youju`: build, ask, search, serve, inspect, doctor. Heavy imports wait until a command needs them."""
 
 import argparse
+import io
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import __version__
 from app.config import Settings, load_settings
-from app.errors import LoadError, YouJuError
+from app.errors import LoadError, NotFoundError, QuestionError, YouJuError
 
 if TYPE_CHECKING:
-    from app.types import Answer, Document, Progress, Turn
+    from app.assistant import Assistant
+    from app.types import Answer, Chunk, Document, Progress, Turn
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 a user's error (one line), 2 wrong usage."""
-    options = make_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character is no reason to stop
     try:
-        sys.exit(options.run(options))
+        code = _run(arguments)
+        sys.stdout.flush()
     except YouJuError as error:
-        print(f"youju: {error}", file=sys.stderr)
-        sys.exit(1)
+        code = _complain(str(error), 1)
     except KeyboardInterrupt:
-        print("youju: interrupted", file=sys.stderr)
-        sys.exit(130)
+        code = _complain("interrupted", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        code = 0
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = make_parser().parse_args(arguments)
+    except SystemExit as stop:  # after --help, --version or wrong usage
+        return int(stop.code or 0)
+    code: int = options.run(options)
+    return code
+
+
+def _complain(message: str, code: int) -> int:
+    """Print one line on standard error. Returns the exit code."""
+    print(f"youju: {' '.join(message.split())}", file=sys.stderr)
+    return code
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -88,9 +109,9 @@ def settings_of(options: argparse.Namespace) -> Settings:
 def run_build(options: argparse.Namespace) -> int:
     from app.building import build
 
-    report = build(settings_of(options), options.corpus or (), options.rebuild, progress_bar("encoding"))
+    report = build(settings_of(options), options.corpus or (), options.rebuild, progress_bar)
     for reason in report.skipped.values():
-        print(f"youju: skipped: {reason}", file=sys.stderr)
+        _complain(f"skipped: {reason}", 0)
     if report.is_unchanged:
         print(f"index is up to date: {report.documents} documents, {report.chunks} chunks ({report.seconds:.1f} s)")
     else:
@@ -104,54 +125,93 @@ def run_build(options: argparse.Namespace) -> int:
 def run_ask(options: argparse.Namespace) -> int:
     from app.assistant import Assistant
 
+    if (options.question is None) == (options.batch is None):
+        return _complain("give either a question or --batch FILE", 2)
+    if options.out and not options.batch:
+        return _complain("--out is where --batch writes its answers; give --batch FILE", 2)
     settings = settings_of(options)
     if options.batch:
         return _ask_batch(settings, Path(options.batch), Path(options.out) if options.out else None)
-    question = sys.stdin.read() if options.question == "-" else options.question
-    if question is None:
-        print("youju ask: give a question, or --batch FILE", file=sys.stderr)
-        return 2
+    question = _read_stdin() if options.question == "-" else options.question
+    if len(question.strip()) > settings.max_question_chars:
+        _complain(f"only the first {settings.max_question_chars} characters of the question are read", 0)
     answer = Assistant.open(settings).ask(question)
     print(json.dumps(answer.to_json(), ensure_ascii=False) if options.json else format_answer(answer))
     return 0
 
 
+def _read_stdin() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise QuestionError("the question on standard input is not text in this terminal's encoding") from error
+
+
 def _ask_batch(settings: Settings, batch: Path, out: Path | None) -> int:
     from app.assistant import Assistant
 
-    rows = list(read_batch(batch))
-    assistant = Assistant.open(settings)
-    show = progress_bar("asking")
-    lines = []
-    for done, (row_id, question, history) in enumerate(rows, start=1):
-        lines.append(json.dumps({**assistant.ask(question, history).to_json(), "id": row_id}, ensure_ascii=False))
-        show(done, len(rows))
-    text = "".join(line + "\n" for line in lines)
+    rows = read_batch(batch)
+    if out is not None and out.resolve() == batch.resolve():
+        raise YouJuError(f"--out {out} is the file of the questions; name another")
+    answers = _answers(Assistant.open(settings), rows, batch)
     if out is None:
-        print(text, end="")
-    else:
-        out.write_text(text, encoding="utf-8")
-        print(f"{len(lines)} answers in {out}")
+        for line in answers:
+            print(line, flush=True)
+        return 0
+    try:
+        with out.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in answers)
+    except OSError as error:
+        raise YouJuError(f"--out {out} cannot be written: {error.strerror}") from error
+    print(f"{len(rows)} answers in {out}")
     return 0
 
 
-def read_batch(path: Path) -> Iterator[tuple[str, str, "tuple[Turn, ...]"]]:
-    """Yield (id, question, history) of a batch file. Raises LoadError, which names the line."""
+def _answers(assistant: "Assistant", rows: "Sequence[BatchRow]", batch: Path) -> Iterator[str]:
+    """Yield each answer as a line of JSON. Raises QuestionError, which names the line of the question."""
+    show = progress_bar("asking")
+    for done, row in enumerate(rows, start=1):
+        try:
+            answer = assistant.ask(row.question, row.history)
+        except QuestionError as error:
+            raise QuestionError(f"{batch} line {row.line}: {error}") from error
+        yield json.dumps({**answer.to_json(), "id": row.id}, ensure_ascii=False)
+        show(done, len(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A question of a batch file, and the number of its line."""
+
+    line: int
+    id: str
+    question: str
+    history: "tuple[Turn, ...]"
+
+
+def read_batch(path: Path) -> list[BatchRow]:
+    """Read a batch file. Raises LoadError, which names the line."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise LoadError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise LoadError(f"{path} is not text in UTF-8") from error
+    return [_batch_row(line, number, path) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _batch_row(line: str, number: int, path: Path) -> BatchRow:
     from app.assistant import parse_history
 
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LoadError(f"{path} cannot be read: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            row_id, question = str(row["id"]), row["question"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise LoadError(f'{path} line {number} is not an object with "id" and "question"') from error
-        yield row_id, question, parse_history(row.get("history"))
+        row = json.loads(line)
+        if not isinstance(row["question"], str):
+            raise TypeError
+        return BatchRow(number, str(row["id"]), row["question"], parse_history(row.get("history")))
+    except QuestionError as error:
+        raise LoadError(f"{path} line {number}: {error}") from error
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise LoadError(f'{path} line {number} is not an object with "id" and "question"') from error
 
 
 def run_search(options: argparse.Namespace) -> int:
@@ -183,17 +243,19 @@ def run_inspect(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     index = open_index(Path(settings.index), settings.encoder)
     if options.document_id is None:
+        counts = Counter(chunk.document_id for chunk in index.chunks)
         for document in index.documents.values():
-            count = sum(chunk.document_id == document.id for chunk in index.chunks)
-            print(f"{document.id}\t{document.title}\t{len(document.text)} characters\t{count} chunks")
+            print(f"{document.id}\t{document.title}\t{len(document.text)} characters\t{counts[document.id]} chunks")
         return 0
     if options.document_id not in index.documents:
-        raise LoadError(f"there is no document {options.document_id!r} in {settings.index}; youju inspect lists them")
+        raise NotFoundError(
+            f"there is no document {options.document_id!r} in {settings.index}; youju inspect lists them"
+        )
     _print_document(index.documents[options.document_id], index.chunks)
     return 0
 
 
-def _print_document(document: "Document", chunks: Sequence[Any]) -> None:
+def _print_document(document: "Document", chunks: "Sequence[Chunk]") -> None:
     print(f"{document.title}\n\nfields")
     for field in document.fields:
         print(f"  {field.span.start:6} {field.span.end:6}  {field.key}：{field.value}")
@@ -228,13 +290,12 @@ def progress_bar(label: str, delay: float = 2.0) -> "Progress":
     """Return a callback that shows a bar on standard error once something has run for `delay` seconds."""
     from tqdm import tqdm
 
-    bars: list[Any] = []
+    bar = tqdm(desc=label, delay=delay, file=sys.stderr, leave=False)
 
     def show(done: int, total: int) -> None:
-        if not bars:
-            bars.append(tqdm(total=total, desc=label, delay=delay, file=sys.stderr, leave=False))
-        bars[0].update(done - bars[0].n)
+        bar.total = total
+        bar.update(done - bar.n)
         if done >= total:
-            bars.pop().close()
+            bar.close()
 
     return show

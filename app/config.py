@@ -72,11 +72,13 @@ def load_settings(
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     for name, value in _read_file(file).items():
-        values[_known(name, f"{file.name}")] = _convert(name, value, file.name)
+        _check_known(name, file.name)
+        values[name] = _convert(name, value, file.name)
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX):
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            values[_known(name, f"environment variable {variable}")] = _convert(name, text, variable)
+            _check_known(name, f"environment variable {variable}")
+            values[name] = _convert(name, text, variable)
     for name, value in (flags or {}).items():
         if value is not None:
             values[name] = _convert(name, value, FLAGS.get(name, f"--{name}"))
@@ -94,10 +96,10 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} is not valid TOML: {error}") from error
 
 
-def _known(name: str, origin: str) -> str:
+def _check_known(name: str, origin: str) -> None:
     names = [field.name for field in dataclasses.fields(Settings)]
     if name in names:
-        return name
+        return
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are: {', '.join(names)}"
     raise ConfigError(f"unknown setting {name!r} in {origin}; {hint}")

@@ -40,7 +40,8 @@ class OnnxEngine:
 
     One text at a time, one core a text. The int8 scale of activations is taken over the whole input, so padding and
     neighbours would change a vector; alone, it depends on nothing but the text. Four texts of equal length at once
-    would be 1.4 times as fast for 14 pieces, 1.2 for 40, 1.0 for 140; both cores on one text are slower, 0.6 to 0.8.
+    would be 1.5 times as fast for 14 pieces, 1.1 for 40, 1.0 for 140; both cores on one text after the other, 0.75 to
+    0.95, and half on a busy machine.
     """
 
     def __init__(self, folder: Path = SHIPPED_FOLDER, threads: int = 0) -> None:

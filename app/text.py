@@ -25,6 +25,7 @@ _NO_FULL_STOP = re.compile(
     re.MULTILINE,
 )
 """What stands before a dot that ends no sentence: an initial, an abbreviation, the number of an item."""
+_NEW_SENTENCE = re.compile(r"\s+[A-Z]")
 _IN_ADDRESS = re.compile(r"(?<=[A-Za-z\d/=])[!?](?=[A-Za-z\d/=_])")
 _TOKEN = re.compile(r"[a-z0-9]+(?:[.,:/+_-][a-z0-9]+)*%?|[\u3400-\u9fff\U00020000-\U0003ffff〇]+", re.ASCII)
 
@@ -124,10 +125,12 @@ def _bracket_pairs(text: str, within: Span) -> dict[int, int]:
 
 
 def _ends_with_quote(text: str, opening: int, closing: int, end: int) -> bool:
-    """Tell a sentence that ends with the quote it introduces: 他说：“……。”"""
+    """Tell a sentence that ends with its quote: 他说：“……。” and, before a capital letter, "We agree." """
+    if text[closing] not in '”’」』"' or text[closing - 1] not in SENTENCE_END + ".":
+        return False
     is_introduced = opening > 0 and text[opening - 1] in "：:"
     goes_on = closing + 1 < end and text[closing + 1] in "，、；：。！？,;:!?的等"
-    return is_introduced and text[closing - 1] in SENTENCE_END and text[closing] in '”’」』"' and not goes_on
+    return (is_introduced and not goes_on) or bool(_NEW_SENTENCE.match(text, closing + 1))
 
 
 def _is_full_stop(text: str, i: int) -> bool:

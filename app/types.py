@@ -158,9 +158,11 @@ class Answer:
     citations: tuple[Citation, ...]
     passages: tuple[Passage, ...]
     timings_ms: dict[str, float] = field(default_factory=dict)
+    confidence: float = 0.0
+    """How likely the best evidence answers the question, 0 to 1; below the threshold the answer is a refusal."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the contract's JSON object."""
+        """Return the contract's JSON object, with the confidence beside what the contract asks for."""
         refusal = self.refusal
         return {
             "id": self.id,
@@ -174,6 +176,7 @@ class Answer:
             "citations": [_plain(citation) for citation in self.citations],
             "passages": [passage_json(passage) for passage in self.passages],
             "timings_ms": dict(self.timings_ms),
+            "confidence": self.confidence,
         }
 
 

@@ -35,3 +35,13 @@ class Record:
     """Metrics of this one question by name; a metric that does not apply to it is absent."""
     fault: str = ""
     """What went wrong: retrieval miss, wrong sentence, wrong figure, false refusal, false answer, error; empty if nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A metric over a suite: its mean, the bounds of its 95 % interval, and over how many questions."""
+
+    value: float
+    low: float
+    high: float
+    count: int

@@ -43,8 +43,16 @@ class Finding:
         return tuple(self.text[start:end].strip() for start, end in self.highlights)
 
 
-def find_answer(question: str, search: Search, similarity: Similarity, store: Store) -> list[Finding]:
-    """Return the sentences that answer a question; none where nothing answers.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The sentences that answer, none where nothing does, and how likely the best evidence answers, 0 to 1."""
+
+    findings: tuple[Finding, ...]
+    confidence: float
+
+
+def find_answer(question: str, search: Search, similarity: Similarity, store: Store) -> Verdict:
+    """Return the sentences that answer a question.
 
     Each part of the question is answered by itself; parts that nothing answers are left out.
     """
@@ -52,10 +60,10 @@ def find_answer(question: str, search: Search, similarity: Similarity, store: St
     if len(parts) == 1:
         return parts[0]
     findings: list[Finding] = []
-    for found in parts:
-        for finding in found[: max(1, MAX_SENTENCES // len(parts))]:
+    for part in parts:
+        for finding in part.findings[: max(1, MAX_SENTENCES // len(parts))]:
             findings = _add(findings, finding)
-    return findings
+    return Verdict(tuple(findings), max(part.confidence for part in parts))
 
 
 def _add(findings: Sequence[Finding], new: Finding) -> list[Finding]:
@@ -68,24 +76,25 @@ def _add(findings: Sequence[Finding], new: Finding) -> list[Finding]:
     return [*findings, new]
 
 
-def _answer_part(question: Question, search: Search, similarity: Similarity, store: Store) -> list[Finding]:
+def _answer_part(question: Question, search: Search, similarity: Similarity, store: Store) -> Verdict:
     documents = store.documents
     passages = search(question.original)
     nearest = [documents[key] for key in dict.fromkeys(passage.chunk.document_id for passage in passages)]
     if fields := answer_from_fields(question, nearest):
-        return [_plain_finding(f.document, f.field.span, store, f.field.value) for f in fields]
+        return Verdict(tuple(_plain_finding(f.document, f.field.span, store, f.field.value) for f in fields), 1.0)
     if nearest and (topics := answer_from_outline(question, nearest[0])):
-        return [_plain_finding(nearest[0], span, store) for span in topics[:MAX_TOPICS]]
+        return Verdict(tuple(_plain_finding(nearest[0], span, store) for span in topics[:MAX_TOPICS]), 1.0)
     evidence = read(question, passages, similarity, documents)
     if not evidence:
-        return []
+        return Verdict((), 0.0)
     best = evidence[0]
     document = documents[best.passage.chunk.document_id]
-    certainty = probability(support_of(question, best, document))
-    if certainty < THRESHOLD:
-        return []
+    confidence = probability(support_of(question, best, document))
+    if confidence < THRESHOLD:
+        return Verdict((), confidence)
     chosen = [best, *_companions(question, best, evidence)]
-    return [Finding(document, e.span, e.passage.chunk, e.highlights, certainty) for e in chosen]
+    findings = (Finding(document, e.span, e.passage.chunk, e.highlights, confidence) for e in chosen)
+    return Verdict(tuple(findings), confidence)
 
 
 def _plain_finding(document: Document, span: Span, store: Store, value: str = "") -> Finding:

@@ -1,0 +1,190 @@
+"""Sentences, folding and search tokens."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.text import fold, is_cjk, search_tokens, split_sentences
+from app.types import Document, Span
+
+CHINESE = st.text(alphabet="上海科技一是。，；：！？.!?;:\n“”‘’（）()《》【】「」\"' \u3000aG60%…", max_size=120)
+TEXTS = st.one_of(CHINESE, st.text(max_size=120))
+
+
+def sentences(text: str, clauses: bool = False) -> list[str]:
+    return [span.of(text) for span in split_sentences(text, clauses=clauses)]
+
+
+@settings(deadline=None, max_examples=300)
+@given(TEXTS, st.booleans())
+def test_sentences_are_in_order_apart_and_leave_only_white_space(text: str, clauses: bool) -> None:
+    end = 0
+    for span in split_sentences(text, clauses=clauses):
+        assert end <= span.start < span.end <= len(text)
+        assert not text[end : span.start].strip()
+        assert span.of(text) == span.of(text).strip()
+        end = span.end
+    assert not text[end:].strip()
+
+
+@settings(deadline=None, max_examples=200)
+@given(TEXTS, st.data())
+def test_a_part_of_a_text_is_cut_within_its_bounds(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    spans = split_sentences(text, Span(start, end))
+    assert all(start <= span.start and span.end <= end for span in spans)
+    assert "".join("".join(span.of(text) for span in spans).split()) == "".join(text[start:end].split())
+
+
+@settings(deadline=None, max_examples=100)
+@given(TEXTS)
+def test_no_sentence_goes_over_a_line_end(text: str) -> None:
+    assert all("\n" not in sentence for sentence in sentences(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "基金规模100亿元。区域间交易额是2018年5.8倍！是吗？",
+            ["基金规模100亿元。", "区域间交易额是2018年5.8倍！", "是吗？"],
+        ),
+        ("上海市科委\n2024年5月27日", ["上海市科委", "2024年5月27日"]),
+        ("什么？！真的……", ["什么？！", "真的……"]),
+        ("占30.5%。集聚47%的企业", ["占30.5%。", "集聚47%的企业"]),
+        ("", []),
+        (" \n　\n", []),
+        ("。。。", ["。。。"]),
+    ],
+)
+def test_cuts_chinese_sentences(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "The fund has 10 billion yuan. It covers nine cities. ",
+            ["The fund has 10 billion yuan.", "It covers nine cities."],
+        ),
+        ("It grew 3.8 times. Mr. Li of No. 5 said so.", ["It grew 3.8 times.", "Mr. Li of No. 5 said so."]),
+        ("U.S. firms vs. Co. Ltd. firms", ["U.S. firms vs. Co. Ltd. firms"]),
+        ("1. 关于人才的建议。2. 关于转化的建议。", ["1. 关于人才的建议。", "2. 关于转化的建议。"]),
+        ('He said "we agree." in May.', ['He said "we agree." in May.']),
+        ("He left in 2023. The rest stayed.", ["He left in 2023.", "The rest stayed."]),
+        ('"We agree." They signed.', ['"We agree."', "They signed."]),
+        ("见 https://kw.sh.gov.cn/a?b=1 处。下载 v1.2.3", ["见 https://kw.sh.gov.cn/a?b=1 处。", "下载 v1.2.3"]),
+        ("好吗?好!A股", ["好吗?", "好!", "A股"]),
+    ],
+)
+def test_a_dot_ends_only_english_sentences(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "你们提出的“加大力度。完善机制。”的建议收悉。现答复如下。",
+            ["你们提出的“加大力度。完善机制。”的建议收悉。", "现答复如下。"],
+        ),
+        ("（见附件（一）。以及《办法。》）一并施行。完。", ["（见附件（一）。以及《办法。》）一并施行。", "完。"]),
+        ("“企业出题。”是原则。", ["“企业出题。”是原则。"]),
+        ("他说：“企业出题。”会议结束。", ["他说：“企业出题。”", "会议结束。"]),
+        ("他说：“企业出题。”，并离开。", ["他说：“企业出题。”，并离开。"]),
+        ('他说了。"你好。"是问候。', ["他说了。", '"你好。"是问候。']),
+    ],
+)
+def test_a_quoted_sentence_stays_in_the_one_around_it(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("（见附件（一）。第二句。第三句。", ["（见附件（一）。", "第二句。", "第三句。"]),
+        ("“长三角“是什么。第二句。“科创”好。", ["“长三角“是什么。", "第二句。", "“科创”好。"]),
+        ("未完的“引文。第二句。\n下一行”。完。", ["未完的“引文。", "第二句。", "下一行”。", "完。"]),
+        ("（“交错）。第二句”。完。", ["（“交错）。", "第二句”。", "完。"]),
+    ],
+)
+def test_a_bracket_that_is_never_closed_holds_nothing_together(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+def test_closing_marks_belong_to_the_sentence_before() -> None:
+    assert sentences("收悉。”）下面答复。") == ["收悉。”）", "下面答复。"]
+
+
+def test_clauses_are_cut_at_semicolons_too() -> None:
+    text = "集聚了47%的企业；交易额超过2000亿元;协同日益紧密。"
+    assert sentences(text) == [text]
+    assert sentences(text, clauses=True) == ["集聚了47%的企业；", "交易额超过2000亿元;", "协同日益紧密。"]
+
+
+def test_the_reply_is_cut_into_its_sentences(reply: Document) -> None:
+    section = next(section for section in reply.sections if section.path[-1] == "三是" and "人才" in section.path[0])
+    assert [span.of(reply.text) for span in split_sentences(reply.text, section.span)] == [
+        "三是增加人才交流。",
+        "长三角 G60 科创走廊人才流动五年累计突破 38 万人次，连续 5 年举办人才峰会。",
+    ]
+
+
+@pytest.mark.parametrize("text", ["（" * 200_000, "“（" * 60_000 + "）”" * 60_000, "a. A. " * 60_000, "“”" * 100_000])
+def test_a_long_line_of_brackets_or_dots_takes_no_quadratic_time(text: str) -> None:
+    # With a search to the line end for each bracket the first would take an hour.
+    assert len(split_sentences(text)) == 1
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text())
+def test_folding_keeps_every_offset(text: str) -> None:
+    folded = fold(text)
+    assert len(folded) == len(text)
+    assert all(fold(character) == other for character, other in zip(text, folded, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("長三角科技創新共同體", "长三角科技创新共同体"),
+        ("ＩｎｎｏＭａｔｃｈ　２０２４％", "innomatch 2024%"),
+        ("沪科提复〔2024〕38号【】", "沪科提复[2024]38号[]"),
+        ("《办法》，“引号”。", "《办法》,“引号”。"),
+        ("⻓⾓見⾒", "⻓角见见"),
+        ("㎏ﬁ½…", "㎏ﬁ½…"),
+        ("İSTANBUL", "İstanbul"),
+    ],
+)
+def test_folds_traditional_full_width_and_capital_characters(text: str, expected: str) -> None:
+    assert fold(text) == expected
+
+
+def test_chinese_is_searched_by_characters_and_bigrams() -> None:
+    assert search_tokens("四大產業鏈") == ["四", "大", "产", "业", "链", "四大", "大产", "产业", "业链"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("G60基金", ["g60", "基", "金", "基金"]),
+        ("占30.5%，10,311 项", ["占", "30.5%", "10,311", "项"]),
+        ("InnoMatch platform, 2024-05-27", ["innomatch", "platform", "2024-05-27"]),
+        ("１＋７＋Ｎ", ["1+7+n"]),
+        ("二〇二四", ["二", "〇", "二", "四", "二〇", "〇二", "二四"]),
+        ("！？😀——", []),
+        ("A股", ["a", "股"]),
+    ],
+)
+def test_numbers_and_words_are_searched_whole(text: str, expected: list[str]) -> None:
+    assert search_tokens(text) == expected
+
+
+@settings(deadline=None, max_examples=200)
+@given(TEXTS)
+def test_every_ideograph_can_be_found(text: str) -> None:
+    tokens = set(search_tokens(text))
+    assert {character for character in fold(text) if is_cjk(character)} <= tokens
+    assert all(token == fold(token) and token for token in tokens)
