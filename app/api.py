@@ -5,7 +5,6 @@ Errors of the API are one shape, {"error": {"code", "message"}}; the message is 
 
 import asyncio
 import contextlib
-from functools import partial
 from html import escape
 from typing import Annotated, Any, Literal
 
@@ -21,12 +20,17 @@ from app.assistant import Assistant, parse_history
 from app.chat import mount_chat
 from app.config import Settings
 from app.errors import YouJuError
+from app.feedback import FeedbackStore
 from app.guard import BodyLimit, SecurityHeaders, StreamStop
 from app.server import Server, listen
+from app.types import Answer
 
 USER_ERRORS: dict[type[YouJuError], tuple[int, str]] = {
     errors.QuestionError: (400, "bad_question"),
     errors.NotFoundError: (404, "not_found"),
+    errors.RatingError: (400, "bad_rating"),
+    errors.FeedbackOffError: (503, "feedback_off"),
+    errors.FeedbackError: (503, "feedback_failed"),
     errors.IndexProblem: (503, "not_ready"),
     errors.EncoderError: (503, "not_ready"),
     YouJuError: (400, "bad_request"),
@@ -48,11 +52,22 @@ class AskRequest(BaseModel):
     answerer: Literal["extractive", "llm"] | None = None
 
 
+class FeedbackRequest(BaseModel):
+    """What a reader says about an answer, named by its id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer_id: str
+    rating: str
+    comment: str | None = None
+
+
 def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuError | None = None) -> FastAPI:
     """Return the application. Without an assistant it runs, is not ready, and says what the problem is."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.assistant, app.state.settings = assistant, settings
     app.state.problem = problem or YouJuError("the index is not loaded")
+    app.state.feedback = FeedbackStore(settings.feedback, bool(settings.log_refusals))
     # Gradio answers any origin with its credentials unless its parent configures CORS: nobody is allowed here yet.
     app.add_middleware(CORSMiddleware, allow_origins=[])
     app.add_middleware(BodyLimit)
@@ -64,7 +79,7 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
     if assistant is None:
         app.add_api_route("/", _unready_page, response_class=HTMLResponse)
     else:
-        mount_chat(app, assistant)
+        mount_chat(app, assistant, app.state.feedback)
     return app
 
 
@@ -110,14 +125,21 @@ rest = APIRouter()
 async def ask(body: AskRequest, request: Request) -> JSONResponse:
     """Answer a question; the reply is an Answer."""
     assistant = loaded_assistant(request)
-    asked = partial(
-        assistant.ask,
-        body.question,
-        history=parse_history(body.history),
-        document_ids=body.document_ids,
-        answerer=body.answerer,
-    )
-    return JSONResponse((await asyncio.to_thread(asked)).to_json())
+    history = parse_history(body.history)
+
+    def answer_and_note() -> Answer:
+        answer = assistant.ask(body.question, history, body.document_ids, body.answerer)
+        request.app.state.feedback.note(answer, history)
+        return answer
+
+    return JSONResponse((await asyncio.to_thread(answer_and_note)).to_json())
+
+
+@rest.post("/feedback")
+def rate(body: FeedbackRequest, request: Request) -> JSONResponse:
+    """Rate an answer; the reply says that the rating is kept."""
+    request.app.state.feedback.rate(body.answer_id, body.rating, body.comment or "")
+    return JSONResponse({"answer_id": body.answer_id, "rating": body.rating})
 
 
 def loaded_assistant(request: Request) -> Assistant:

@@ -5,22 +5,21 @@ the questions and streams the answers.
 """
 
 import asyncio
-import re
+import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import evidence, markup
 from app.answering.replies import suggestions
 from app.assistant import Assistant
-from app.errors import NotFoundError, QuestionError, YouJuError
+from app.errors import FeedbackError, NotFoundError, QuestionError, RatingError, YouJuError
+from app.feedback import FeedbackStore
+from app.guard import OwnHead
 from app.types import Answer, Span, Turn
 
 STATIC = Path(__file__).parent / "static"
@@ -33,10 +32,11 @@ EXAMPLES = 6
 AT_ONCE = 8
 """Questions that are answered at the same time; more of them wait in the queue."""
 QUEUED = 128
-PREVIEW = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>|<link rel="manifest"[^>]*>')
 REVEAL_STEPS = 24
 REVEAL_SECONDS = 0.025
 """An answer that is there at once is shown in steps, so that the eye can follow: 0.6 s at most."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,10 @@ class Conversation:
 class ChatPage:
     """What the page does when it is used. Every handler returns or yields values for the page's components."""
 
-    def __init__(self, assistant: Assistant) -> None:
+    def __init__(self, assistant: Assistant, feedback: FeedbackStore) -> None:
         self.assistant = assistant
+        self.feedback = feedback
+        self.rating = (STATIC / "rating.html").read_text(encoding="utf-8") if feedback.is_on else ""
         self.limit = assistant.settings.max_question_chars
         documents = assistant.documents
         examples = tuple(dict.fromkeys(suggestions(documents[:EXAMPLES], EXAMPLES)))
@@ -79,7 +81,7 @@ class ChatPage:
         waiting = markup.render_turn("", asked, markup.render_waiting(), "running")
         yield ["", "".join(conversation.rendered), waiting, gr.skip(), conversation]
         try:
-            answer = await asyncio.to_thread(partial(self.assistant.ask, question, history=conversation.turns))
+            answer = await asyncio.to_thread(self._ask, question, conversation.turns)
         except YouJuError as error:
             problem = markup.render_turn("", asked, markup.render_problem(_explain(error)))
             yield [gr.skip(), gr.skip(), problem, gr.skip(), conversation.end(problem if asked else "")]
@@ -94,7 +96,7 @@ class ChatPage:
             yield [gr.skip(), gr.skip(), partial_turn, panel, gr.skip()]
             panel = gr.skip()
             await asyncio.sleep(REVEAL_SECONDS)
-        turn = markup.render_turn(answer.id, asked, markup.render_answer(answer))
+        turn = markup.render_turn(answer.id, asked, markup.render_answer(answer, rating=self.rating))
         yield [gr.skip(), gr.skip(), turn, panel, conversation.end(turn, answer)]
 
     def stop(self, conversation: Conversation) -> str:
@@ -126,6 +128,25 @@ class ChatPage:
             return [0, 0, ""]
         return [part.start, part.end, html]
 
+    def rate(self, said: Any) -> str:
+        """Keep [answer_id, "up" or "down", comment]; returns a line that says what went wrong, empty if nothing did."""
+        try:
+            answer_id, rating, comment = said
+            self.feedback.rate(str(answer_id), str(rating), str(comment))
+        except NotFoundError:
+            return "这个回答隔得太久，评价没有存下。再问一次就可以评。"
+        except FeedbackError as error:
+            log.warning("a rating was not kept: %s", error)
+            return "评价没有存下，请以后再试。提问不受影响。"
+        except (RatingError, TypeError, ValueError):
+            return "评价没有存下：意见不能超过 2000 字。"
+        return ""
+
+    def _ask(self, question: str, history: Sequence[Turn]) -> Answer:
+        answer = self.assistant.ask(question, history)
+        self.feedback.note(answer, history)
+        return answer
+
     def _panel(self, answer: Answer) -> str:
         if not answer.citations:
             return self.desk
@@ -135,15 +156,18 @@ class ChatPage:
         )
 
 
-def build_chat(assistant: Assistant) -> gr.Blocks:
+def build_chat(assistant: Assistant, feedback: FeedbackStore) -> gr.Blocks:
     """Lay out the page and tie its events to the assistant."""
-    chat = ChatPage(assistant)
+    chat = ChatPage(assistant, feedback)
 
     def open_document(wanted: Any) -> str:
         return chat.open_document(wanted)
 
     def more_text(wanted: Any) -> list[Any]:
         return chat.more_text(wanted)
+
+    def rate(said: Any) -> str:
+        return chat.rate(said)
 
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         conversation = gr.State(Conversation())
@@ -166,7 +190,7 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
                     elem_id="evidence",
                     apply_default_css=False,
                     js_on_load=(STATIC / "chat.js").read_text(encoding="utf-8"),
-                    server_functions=[open_document, more_text],
+                    server_functions=[open_document, more_text, rate],
                 )
         outputs = [box, past, latest, reading, conversation]
         asking = gr.on(
@@ -184,26 +208,26 @@ def build_chat(assistant: Assistant) -> gr.Blocks:
     return page
 
 
-def mount_chat(app: FastAPI, assistant: Assistant) -> None:
+def mount_chat(app: FastAPI, assistant: Assistant, feedback: FeedbackStore) -> None:
     """Mount the page at `/` of an application, with nothing in it that another machine would have to serve."""
     app.add_middleware(OwnHead)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         # Outside of a running loop Gradio makes a loop for each of its locks and never closes it.
-        asyncio.run(_mount_in_loop(app, assistant))
+        asyncio.run(_mount_in_loop(app, assistant, feedback))
     else:
-        _mount(app, assistant)
+        _mount(app, assistant, feedback)
 
 
-async def _mount_in_loop(app: FastAPI, assistant: Assistant) -> None:
-    _mount(app, assistant)
+async def _mount_in_loop(app: FastAPI, assistant: Assistant, feedback: FeedbackStore) -> None:
+    _mount(app, assistant, feedback)
 
 
-def _mount(app: FastAPI, assistant: Assistant) -> None:
+def _mount(app: FastAPI, assistant: Assistant, feedback: FeedbackStore) -> None:
     gr.mount_gradio_app(
         app,
-        build_chat(assistant),
+        build_chat(assistant, feedback),
         path="/",
         footer_links=[],
         run_history=False,
@@ -219,38 +243,6 @@ def _mount(app: FastAPI, assistant: Assistant) -> None:
 def _explain(error: YouJuError) -> str:
     """Return an error as one line in the page's language."""
     return "请输入要问的内容，至少要有一个字。" if isinstance(error, QuestionError) else f"现在不能作答：{error}"
-
-
-class OwnHead:
-    """Takes Gradio's link preview, with its picture from another host, out of the page's head; names the language."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_page = scope["type"] == "http" and scope["path"].removeprefix(scope.get("root_path", "")) in ("", "/")
-        if not is_page or scope["method"] != "GET":
-            await self.app(scope, receive, send)
-            return
-        begun: list[Message] = []
-        body = bytearray()
-
-        async def rewrite(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                begun.append(message)
-                return
-            if message["type"] != "http.response.body":
-                await send(message)
-                return
-            body.extend(message.get("body", b""))
-            if not message.get("more_body", False):
-                page = PREVIEW.sub(b"", bytes(body)).replace(b'lang="en"', b'lang="zh-CN"', 1)
-                MutableHeaders(scope=begun[0])["content-length"] = str(len(page))
-                await send(begun[0])
-                await send({"type": "http.response.body", "body": page})
-
-        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        await self.app({**scope, "headers": plain}, receive, rewrite)
 
 
 def _theme() -> Any:

@@ -39,10 +39,16 @@ class Settings:
     """Larger text files are refused (a bulk .jsonl may be larger: it is read line by line)."""
     threads: int = 0
     """CPU threads of the encoder; 0 uses every core."""
+    benchmarks: str = "benchmarks"
+    """Folder of the public question sets that `python -m evals` measures with."""
     host: str = "127.0.0.1"
     """Address that the server listens on."""
     port: int = 7860
     """Port that the server listens on."""
+    feedback: str = "feedback.sqlite"
+    """File that ratings of answers are kept in; empty switches ratings off."""
+    log_refusals: int = 0
+    """1 keeps refused questions there too, for `python -m evals collect`."""
 
     def __post_init__(self) -> None:
         checks = [
@@ -52,6 +58,7 @@ class Settings:
             (self.max_file_mb > 0, "max_file_mb", "more than 0"),
             (self.threads >= 0, "threads", "0 or more"),
             (0 <= self.port <= 65535, "port", "from 0 to 65535"),
+            (self.log_refusals in (0, 1), "log_refusals", "0 or 1"),
             (self.answerer in ("extractive", "llm"), "answerer", "extractive or llm"),
             *(
                 (getattr(self, name).strip() != "", name, "not empty")

@@ -10,7 +10,10 @@ YouJuError
 │   ├── IndexMismatchError  the index was built with another encoder or format
 │   └── IndexBusyError      another build is under way
 ├── QuestionError   a question that cannot be asked: empty, malformed history
-└── NotFoundError   a document id that the index does not hold
+├── NotFoundError   a document that the index does not hold, or an answer that is not kept
+├── RatingError     a rating that is neither up nor down, or a comment that is too long
+└── FeedbackError   the file of ratings cannot be used
+    └── FeedbackOffError    ratings are switched off
 
 Anything else that is raised is a bug and propagates with its traceback.
 """
@@ -57,4 +60,16 @@ class QuestionError(YouJuError):
 
 
 class NotFoundError(YouJuError):
-    """A document that the index does not hold."""
+    """A document that the index does not hold, or an answer that is not kept."""
+
+
+class RatingError(YouJuError):
+    """A rating that is neither up nor down, or a comment that is too long."""
+
+
+class FeedbackError(YouJuError):
+    """The file of ratings cannot be used."""
+
+
+class FeedbackOffError(FeedbackError):
+    """Ratings are switched off."""

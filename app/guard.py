@@ -1,6 +1,7 @@
-"""What every HTTP exchange passes through: a limit on bodies, headers that keep the page to itself, and the stop."""
+"""What every HTTP exchange passes through: a limit on bodies, what keeps the page to itself, and the stop."""
 
 import asyncio
+import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -11,6 +12,8 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 """A question of 100,000 characters is 1.2 MB in the longest spelling of JSON (12 bytes for an emoji)."""
 DRAINED_BYTES = 16 * 1024 * 1024
 """So much of a refused body is read and thrown away: a client that is still sending would not see the answer."""
+
+PREVIEW = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>|<link rel="manifest"[^>]*>')
 
 CONTENT_SECURITY = "; ".join(
     (
@@ -99,6 +102,38 @@ class StreamStop:
                 stopped.cancel()
 
         await self.app(scope, receive_until_stop if scope["type"] == "http" else receive, send)
+
+
+class OwnHead:
+    """Takes Gradio's link preview, with its picture from another host, out of the page's head; names the language."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["type"] == "http" and scope["path"].removeprefix(scope.get("root_path", "")) in ("", "/")
+        if not is_page or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        begun: list[Message] = []
+        body = bytearray()
+
+        async def rewrite(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                begun.append(message)
+                return
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
+            body.extend(message.get("body", b""))
+            if not message.get("more_body", False):
+                page = PREVIEW.sub(b"", bytes(body)).replace(b'lang="en"', b'lang="zh-CN"', 1)
+                MutableHeaders(scope=begun[0])["content-length"] = str(len(page))
+                await send(begun[0])
+                await send({"type": "http.response.body", "body": page})
+
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self.app({**scope, "headers": plain}, receive, rewrite)
 
 
 def _message() -> str:

@@ -30,13 +30,16 @@ def render_problem(message: str) -> str:
     return f'<p class="problem" role="alert">{escape(message)}</p>'
 
 
-def render_answer(answer: Answer, shown: int | None = None) -> str:
-    """Return what stands under a question; of an answer's sentences only the first `shown` characters."""
+def render_answer(answer: Answer, shown: int | None = None, rating: str = "") -> str:
+    """Return what stands under a question; of an answer's sentences only the first `shown` characters.
+
+    `rating` is the HTML that a complete answer or refusal is rated with.
+    """
     if answer.refusal is None:
-        return _reply(_sentences(answer, shown) + ("" if shown is not None else _sources(answer)))
+        return _reply(_sentences(answer, shown) + ("" if shown is not None else _sources(answer) + rating))
     if answer.refusal.kind == "greeting":
         return _reply(f'<p class="greeting">{escape(answer.refusal.message)}</p>{_suggestions(answer.refusal.near)}')
-    return _reply(_refusal(answer.refusal, answer.passages), "refused")
+    return _reply(_refusal(answer.refusal, answer.passages) + rating, "refused")
 
 
 def render_turn(answer_id: str, question: str, reply: str, state: str = "done") -> str:

@@ -1,18 +1,156 @@
-"""`python -m evals bench`: speed and memory of the state at hand."""
+"""`python -m evals`: run suites, compare runs, hold the gate, collect questions from use, measure speed."""
 
 import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from evals.bench import run_bench
+from app.cli import progress_bar
+from app.config import Settings, load_settings
+from app.errors import YouJuError
+from evals import gate
+from evals.report import read_json, table, write_html, write_json
+from evals.report.run import Run
+from evals.runner import WORK, conditions_of, open_local, open_remote, run_suite
+from evals.suites import BENCHMARKS, OWN, Suite, SuiteError, custom_suite, load_suite, misplaced_evidence, slice_of
+from evals.summary import compare
 
 
-def main() -> None:
-    """Run a measurement and print its table."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 a user's error or a gate that fails, 2 wrong usage."""
+    options = make_parser().parse_args(arguments)
+    try:
+        sys.exit(options.run(options))
+    except YouJuError as error:
+        print(f"evals: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("evals: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(prog="python -m evals", description="Measure YouJu.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="ask the questions of suites and report")
+    run.add_argument("suites", nargs="*", metavar="SUITE", help=f"{OWN}, {', '.join(BENCHMARKS)}")
+    run.add_argument("--passages", type=Path, metavar="P.jsonl[.gz]", help="a set of your own: its documents")
+    run.add_argument("--questions", type=Path, metavar="Q.jsonl[.gz]", help="a set of your own: its questions")
+    run.add_argument("--name", default="custom", help="what to call that set (default: custom)")
+    run.add_argument("--answerer", choices=["extractive", "llm"], help="who answers")
+    run.add_argument("--limit", type=int, metavar="N", help="only the first N questions of each suite")
+    run.add_argument("--url", default="", help="ask a running server instead; it must have the suite's corpus")
+    run.add_argument(
+        "--out", type=Path, default=WORK / "reports", help="folder of the reports (default: .evals/reports)"
+    )
+    run.set_defaults(run=run_suites)
+    comparison = commands.add_parser("compare", help="compare two reports question by question")
+    comparison.add_argument("a", type=Path)
+    comparison.add_argument("b", type=Path)
+    comparison.set_defaults(run=run_compare)
+    held = commands.add_parser("gate", help="fail if a figure fell below the baseline by more than its interval")
+    held.set_defaults(run=run_gate)
+    update = commands.add_parser("baseline", help="make the present figures the baseline; prints before and after")
+    update.set_defaults(run=run_baseline)
     bench = commands.add_parser("bench", help="print a table of speed and memory on the reply")
     bench.add_argument("--rounds", type=int, default=2, help="how often each question is asked (default: 2)")
-    options = parser.parse_args()
+    bench.set_defaults(run=run_speed)
+    return parser
+
+
+def run_suites(options: argparse.Namespace) -> int:
+    settings = load_settings({"answerer": options.answerer})
+    runs = []
+    for suite in _suites(options, settings):
+        run = _run(suite, settings, options.url, options.limit)
+        folder = options.out
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(run, folder / f"{suite.name}.json")
+        write_html(run, folder / f"{suite.name}.html")
+        runs.append(run)
+    if not runs:
+        raise SuiteError(f"no suite to run; name one of {OWN}, {', '.join(BENCHMARKS)}")
+    print(table(runs))
+    print(f"reports: {options.out}")
+    return 0
+
+
+def _suites(options: argparse.Namespace, settings: Settings) -> list[Suite]:
+    """Return the suites that were asked for; a benchmark that is absent is skipped with a line."""
+    suites = []
+    for name in options.suites:
+        try:
+            suites.append(load_suite(name, Path(settings.benchmarks), Path(settings.corpus)))
+        except SuiteError as error:
+            if name not in BENCHMARKS:
+                raise
+            print(f"evals: skipped: {error}", file=sys.stderr)
+    if options.passages or options.questions:
+        if not (options.passages and options.questions):
+            raise SuiteError("--passages and --questions go together")
+        suites.append(custom_suite(options.name, options.passages, options.questions))
+    return suites
+
+
+def _run(suite: Suite, settings: Settings, url: str = "", limit: int | None = None) -> Run:
+    if misplaced := misplaced_evidence(suite):
+        raise SuiteError(f"{suite.name}: {misplaced[0]} ({len(misplaced)} such quotes)")
+    ask = open_remote(url) if url else open_local(suite, settings, progress_bar(f"{suite.name}: encoding"))
+    return run_suite(suite, ask, conditions_of(settings, suite, url), limit, progress_bar(suite.name))
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    a, b = read_json(options.a), read_json(options.b)
+    print(f"{'figure':20} {'A':>8} {'B':>8} {'B - A':>8}   95 % interval     p      flipped")
+    for row in compare(a.records, b.records):
+        interval = f"[{row.low:+.3f}, {row.high:+.3f}]"
+        print(
+            f"{row.name:20} {row.a:8.3f} {row.b:8.3f} {row.difference:+8.3f}   {interval}  {row.p_value:.3f}  {len(row.flipped)}"
+        )
+        for question_id in row.flipped:
+            print(f"    {question_id}")
+    return 0
+
+
+def _gate_runs(settings: Settings) -> list[Run]:
+    """Run what the gate holds: the whole reply suite and fixed slices of those benchmarks that are there."""
+    runs = [_run(load_suite(OWN, Path(settings.benchmarks), Path(settings.corpus)), settings)]
+    for name in gate.SLICES:
+        try:
+            whole = load_suite(name, Path(settings.benchmarks), Path(settings.corpus))
+        except SuiteError as error:
+            print(f"evals: skipped: {error}", file=sys.stderr)
+            continue
+        runs.append(_run(slice_of(whole, gate.SLICE_QUESTIONS, WORK / "slices"), settings))
+    return runs
+
+
+def run_gate(options: argparse.Namespace) -> int:
+    baseline = gate.read_baseline()
+    runs = _gate_runs(load_settings())
+    print(table(runs))
+    lines = gate.falls(runs, baseline)
+    for line in lines:
+        print(f"evals: gate: {line}", file=sys.stderr)
+    print("gate: failed" if lines else f"gate: passed ({', '.join(run.suite for run in runs)})")
+    return 1 if lines else 0
+
+
+def run_baseline(options: argparse.Namespace) -> int:
+    runs = _gate_runs(load_settings())
+    old = gate.read_baseline() if gate.BASELINE.exists() else {}
+    print("\n".join(gate.changes(runs, old)))
+    gate.write_baseline(runs)
+    print(f"baseline: {gate.BASELINE.name} written")
+    return 0
+
+
+def run_speed(options: argparse.Namespace) -> int:
+    from evals.bench import run_bench
+
     print(run_bench(options.rounds))
+    return 0
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ from app.api import create_app, serve
 from app.assistant import Assistant
 from app.config import Settings
 from app.errors import IndexDamagedError, IndexMissingError, YouJuError
+from app.feedback import FeedbackStore
 from app.guard import MAX_BODY_BYTES
 from app.server import listen
 from app.types import Answer
-from tests.fake_assistant import TALENT, FakeAssistant
+from tests.fake_assistant import FUND, TALENT, FakeAssistant
 from tests.serving import served
 
 SCHEMA = json.loads((Path(__file__).parent / "answer.schema.json").read_text(encoding="utf-8"))
@@ -160,6 +161,70 @@ def test_a_bug_is_answered_without_its_traceback() -> None:
         response = ask(client, question="资助")
     assert error_of(response) == (500, "internal")
     assert "secret" not in response.text
+
+
+@pytest.fixture
+def rated(tmp_path: Path) -> Iterator[tuple[TestClient, str, Path]]:
+    """A client that has been given an answer: the client, the answer's id and the file of the ratings."""
+    path = tmp_path / "feedback.sqlite"
+    with TestClient(create_app(FakeAssistant(), Settings(feedback=str(path), log_refusals=1))) as client:
+        yield client, ask(client, question="那基金呢？", history=["资助了多少人？"]).json()["id"], path
+
+
+def test_an_answer_is_rated(rated: tuple[TestClient, str, Path]) -> None:
+    client, answer_id, path = rated
+    for rating, comment in (("up", None), ("down", "规模不对")):
+        body = {"answer_id": answer_id, "rating": rating, "comment": comment}
+        response = client.post("/api/feedback", json=body)
+        assert (response.status_code, response.json()) == (200, {"answer_id": answer_id, "rating": rating})
+    (candidate,) = FeedbackStore(path).candidates()
+    assert (candidate.question, candidate.history) == ("那基金呢？", ("资助了多少人？",))
+    assert (candidate.quotes, candidate.note) == ((FUND, TALENT), "规模不对")
+
+
+def test_a_refused_question_is_logged_where_that_was_opted_in_to(rated: tuple[TestClient, str, Path]) -> None:
+    client, _, path = rated
+    assert ask(client, question="电话是多少？").json()["status"] == "refused"
+    (candidate,) = FeedbackStore(path).candidates()
+    assert (candidate.question, candidate.note, candidate.is_down) == ("电话是多少？", "not_found", False)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"answer_id": "none"}, (404, "not_found")),
+        ({"answer_id": "\ud800"}, (404, "not_found")),
+        ({"rating": "sideways"}, (400, "bad_rating")),
+        ({"rating": ""}, (400, "bad_rating")),
+        ({"comment": "长" * 2001}, (400, "bad_rating")),
+        ({"rating": 1}, (422, "invalid_request")),
+        ({"rating": None}, (422, "invalid_request")),
+        ({"comment": ["不对"]}, (422, "invalid_request")),
+        ({"answer": "a1"}, (422, "invalid_request")),
+    ],
+)
+def test_bad_ratings_get_a_typed_error(
+    rated: tuple[TestClient, str, Path], change: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    client, answer_id, path = rated
+    body = json.dumps({"answer_id": answer_id, "rating": "down", **change})
+    response = client.post("/api/feedback", content=body, headers={"content-type": "application/json"})
+    assert error_of(response) == expected
+    assert not path.exists()
+
+
+def test_a_rating_that_cannot_be_kept_is_named_and_answers_go_on(rated: tuple[TestClient, str, Path]) -> None:
+    client, answer_id, path = rated
+    path.mkdir()
+    body = {"answer_id": answer_id, "rating": "up"}
+    assert error_of(client.post("/api/feedback", json=body)) == (503, "feedback_failed")
+    assert ask(client, question="电话是多少？").status_code == 200
+
+
+def test_ratings_can_be_switched_off() -> None:
+    with TestClient(create_app(FakeAssistant(), Settings(feedback="", log_refusals=1))) as client:
+        body = {"answer_id": ask(client, question="电话是多少？").json()["id"], "rating": "up"}
+        assert error_of(client.post("/api/feedback", json=body)) == (503, "feedback_off")
 
 
 def test_without_an_index_it_lives_but_is_not_ready() -> None:

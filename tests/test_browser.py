@@ -1,10 +1,14 @@
 """The chat page in a real browser: asked, read, clicked, on a desk and on a phone."""
 
+import contextlib
+import json
 import re
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -12,7 +16,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.assistant import Assistant
+from app.config import Settings
 from app.evidence import WINDOW_CHARS
+from app.feedback import FeedbackStore
 from app.types import Answer
 from tests.fake_assistant import FUND, NEAR, REFERENCE, TALENT, FakeAssistant, make_document
 from tests.serving import CHROMIUM_FLAGS, served
@@ -255,6 +261,75 @@ def test_an_answer_under_way_can_be_stopped(visit: Callable[..., Page]) -> None:
         page.close()
 
 
+@pytest.fixture
+def rated_site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The page and the file that its ratings are kept in."""
+    path = tmp_path / "feedback.sqlite"
+    with served(FakeAssistant(settings=Settings(feedback=str(path)))) as url:
+        yield url, path
+
+
+def test_an_answer_is_rated_by_keyboard_and_stays_rated(
+    rated_site: tuple[str, Path], visit: Callable[..., Page]
+) -> None:
+    url, path = rated_site
+    page = visit(url)
+    ask(page, "四类计划资助了多少人？")
+    expect(page.locator("#latest .comment")).to_be_hidden()
+    page.get_by_role("button", name="没帮助").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#latest .thanks")).to_have_text("谢谢，已记下。")
+    page.keyboard.press("Tab")
+    page.keyboard.type("人数不对 <img src=x onerror=alert(1)>")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#latest .thanks")).to_have_text("谢谢，意见已记下。")
+    expect(page.get_by_role("button", name="没帮助")).to_be_focused()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        ((question, answer, rating, comment),) = connection.execute(
+            "SELECT question, answer, rating, comment FROM ratings"
+        )
+    assert (question, rating, comment) == ("四类计划资助了多少人？", "down", "人数不对 <img src=x onerror=alert(1)>")
+    assert [(c["quote"], c["reference"]) for c in json.loads(answer)["citations"]] == [(TALENT, REFERENCE)]
+    ask(page, "基金多大？")
+    expect(page.locator("#past [data-rate=down]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#latest [data-rate=down]")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_mind_that_changes_and_a_comment_begun_outlive_the_next_question(
+    rated_site: tuple[str, Path], visit: Callable[..., Page]
+) -> None:
+    url, path = rated_site
+    page = visit(url, PHONE)
+    ask(page, "浙江省科技厅的电话是多少？")
+    page.locator("#latest [data-rate=up]").click()
+    expect(page.locator("#latest [data-rate=up]")).to_have_attribute("aria-pressed", "true")
+    page.locator("#latest [data-rate=down]").click()
+    page.locator("#latest .comment textarea").fill("电话在文末")
+    assert has_no_sideways_scroll(page)
+    ask(page, "基金多大？")
+    expect(page.locator("#past [data-rate=up]")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#past .comment textarea")).to_have_value("电话在文末")
+    page.locator("#past .comment button").click()
+    expect(page.locator("#past .comment")).to_be_hidden()
+    (candidate,) = FeedbackStore(path).candidates()
+    assert (candidate.question, candidate.note) == ("浙江省科技厅的电话是多少？", "电话在文末")
+
+
+def test_a_rating_that_cannot_be_kept_says_so_and_the_page_goes_on(
+    rated_site: tuple[str, Path], visit: Callable[..., Page]
+) -> None:
+    url, path = rated_site
+    path.mkdir()
+    page = visit(url)
+    ask(page, "四类计划资助了多少人？")
+    page.locator("#latest [data-rate=down]").click()
+    expect(page.locator("#latest .thanks")).to_have_text("评价没有存下，请以后再试。提问不受影响。")
+    expect(page.locator("#latest [data-rate=down]")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#latest .comment")).to_be_hidden()
+    ask(page, "基金多大？")
+
+
 def test_a_phone_shows_the_evidence_in_a_drawer(site: str, visit: Callable[..., Page]) -> None:
     page = visit(site, PHONE)
     ask(page, "基金多大？")
@@ -277,7 +352,7 @@ def test_text_stands_out_from_its_ground(site: str, visit: Callable[..., Page], 
     page = visit(site, scheme=scheme)
     ask(page, "基金多大？")
     for selector in (".sentence", ".sentence strong", ".source", ".cite.is-active", ".cite:not(.is-active)", "#send",
-                     "#clear", ".card p", ".sheet dt", ".paper p", "mark.is-active", "#footnote"):  # fmt: skip
+                     "#clear", ".card p", ".sheet dt", ".paper p", "mark.is-active", "#footnote", "[data-rate]"):  # fmt: skip
         assert contrast(page, selector) >= 4.5, selector
 
 

@@ -17,6 +17,7 @@ from app import evidence, markup
 from app.chat import ChatPage, Conversation
 from app.config import Settings
 from app.errors import IndexDamagedError
+from app.feedback import FeedbackStore
 from app.types import Answer, Document, Span
 from tests.fake_assistant import (
     FUND,
@@ -252,6 +253,10 @@ def test_nothing_static_names_another_host() -> None:
 # --- a session ---
 
 
+def page_of(assistant: FakeAssistant, feedback: FeedbackStore | None = None) -> ChatPage:
+    return ChatPage(assistant, feedback or FeedbackStore(""))
+
+
 def respond(page: ChatPage, question: str, conversation: Conversation, clicked: str = "") -> list[list[Any]]:
     async def collect() -> list[list[Any]]:
         event = gr.EventData(None, {"question": clicked} if clicked else None)
@@ -265,7 +270,7 @@ def last(steps: list[list[Any]]) -> tuple[str, Conversation]:
 
 
 def test_an_answer_grows_and_brings_its_evidence_once() -> None:
-    steps = respond(ChatPage(FakeAssistant()), "资助了多少人？", Conversation())
+    steps = respond(page_of(FakeAssistant()), "资助了多少人？", Conversation())
     assert "正在查阅" in steps[0][2]
     grown = [Reader(step[2], has_class("sentence")).text for step in steps[1:]]
     assert len(grown) > 5
@@ -277,7 +282,7 @@ def test_an_answer_grows_and_brings_its_evidence_once() -> None:
 
 def test_a_follow_up_takes_the_history_along() -> None:
     assistant = FakeAssistant()
-    page = ChatPage(assistant)
+    page = page_of(assistant)
     conversation = Conversation()
     for question in ("你好", "资助了多少人？", "那基金呢？"):
         _, conversation = last(respond(page, question, conversation))
@@ -287,14 +292,62 @@ def test_a_follow_up_takes_the_history_along() -> None:
 
 
 def test_a_clicked_question_is_asked_instead_of_what_is_typed() -> None:
-    html, _ = last(respond(ChatPage(FakeAssistant()), "写一首诗", Conversation(), clicked="基金多大？"))
+    html, _ = last(respond(page_of(FakeAssistant()), "写一首诗", Conversation(), clicked="基金多大？"))
     assert FUND in text_of(html)
 
 
 def test_a_question_without_words_gets_one_line_and_leaves_no_trace() -> None:
-    html, conversation = last(respond(ChatPage(FakeAssistant()), "  ", Conversation()))
+    html, conversation = last(respond(page_of(FakeAssistant()), "  ", Conversation()))
     assert text_of(html) == "请输入要问的内容，至少要有一个字。"
     assert conversation == Conversation()
+
+
+@pytest.fixture
+def rated_page(tmp_path: Path) -> ChatPage:
+    return page_of(FakeAssistant(), FeedbackStore(tmp_path / "feedback.sqlite", logs_refusals=True))
+
+
+@pytest.mark.parametrize("question", ["资助了多少人？", "写一首诗"])
+def test_a_complete_answer_or_refusal_can_be_rated(rated_page: ChatPage, question: str) -> None:
+    steps = respond(rated_page, question, Conversation())
+    assert ["data-rate" in step[2] for step in steps] == [*(False for _ in steps[1:]), True]
+    labels = [a["aria-label"] for tag, a in Reader(steps[-1][2]).tags if "data-rate" in a]
+    assert labels == ["有帮助", "没帮助"]
+
+
+def test_a_greeting_is_not_rated_and_nothing_is_where_ratings_are_off(rated_page: ChatPage) -> None:
+    assert "data-rate" not in last(respond(rated_page, "你好", Conversation()))[0]
+    assert "data-rate" not in last(respond(page_of(FakeAssistant()), "资助了多少人？", Conversation()))[0]
+
+
+def test_a_rating_of_the_page_is_kept_with_the_conversation(rated_page: ChatPage) -> None:
+    _, conversation = last(respond(rated_page, "资助了多少人？", Conversation()))
+    html, _ = last(respond(rated_page, "那基金呢？", conversation))
+    answer_id = re.findall(r'data-answer="([^"]+)"', html)[0]
+    assert rated_page.rate([answer_id, "down", "规模不对"]) == ""
+    (candidate,) = rated_page.feedback.candidates()
+    assert (candidate.question, candidate.history) == ("那基金呢？", ("资助了多少人？",))
+    assert (candidate.quotes, candidate.note) == ((FUND, TALENT), "规模不对")
+
+
+def test_a_refusal_of_the_page_is_logged_where_that_was_opted_in_to(rated_page: ChatPage) -> None:
+    respond(rated_page, "写一首诗", Conversation())
+    assert [candidate.question for candidate in rated_page.feedback.candidates()] == ["写一首诗"]
+
+
+def test_a_rating_that_is_not_kept_is_told_in_one_line(rated_page: ChatPage) -> None:
+    html, _ = last(respond(rated_page, "资助了多少人？", Conversation()))
+    answer_id = re.findall(r'data-answer="([^"]+)"', html)[0]
+    assert "隔得太久" in rated_page.rate(["none", "up", ""])
+    assert "2000" in rated_page.rate([answer_id, "up", "长" * 2001])
+    rated_page.feedback.path.mkdir()
+    assert "评价没有存下，请以后再试" in rated_page.rate([answer_id, "up", ""])
+
+
+@pytest.mark.parametrize("said", [None, 7, [], ["a"], ["a", "sideways", ""], [{}, [], None], "up"])
+def test_what_a_page_says_wrongly_is_not_kept(rated_page: ChatPage, said: Any) -> None:
+    assert rated_page.rate(said) != ""
+    assert not rated_page.feedback.path.exists()
 
 
 class Failing(FakeAssistant):
@@ -307,13 +360,13 @@ class Failing(FakeAssistant):
 
 
 def test_a_broken_index_is_named_in_one_line() -> None:
-    page = ChatPage(Failing(IndexDamagedError("index/ is damaged. Run: youju build --rebuild")))
+    page = page_of(Failing(IndexDamagedError("index/ is damaged. Run: youju build --rebuild")))
     html, _ = last(respond(page, "问", Conversation()))
     assert "现在不能作答：index/ is damaged. Run: youju build --rebuild" in text_of(html)
 
 
 def test_a_bug_is_told_and_still_raised() -> None:
-    page = ChatPage(Failing(ZeroDivisionError()))
+    page = page_of(Failing(ZeroDivisionError()))
     shown: list[str] = []
 
     async def collect() -> None:
@@ -327,19 +380,19 @@ def test_a_bug_is_told_and_still_raised() -> None:
 
 @pytest.mark.parametrize("wanted", [None, [], ["reply"], ["none", 0, 1], ["reply", "a", 1], ["reply", -1, 5], 7])
 def test_what_a_page_asks_for_wrongly_opens_nothing(wanted: Any) -> None:
-    page = ChatPage(FakeAssistant())
+    page = page_of(FakeAssistant())
     assert page.open_document(wanted) == ""
     assert page.more_text(wanted if not isinstance(wanted, list) or len(wanted) < 3 else [*wanted, "end"])[2] == ""
 
 
 def test_a_passage_that_was_looked_at_is_opened_where_it_stands() -> None:
     start = TEXT.index(TALENT)
-    html = ChatPage(FakeAssistant()).open_document(["reply", start, start + len(TALENT)])
+    html = page_of(FakeAssistant()).open_document(["reply", start, start + len(TALENT)])
     assert Reader(html, lambda tag, a: tag == "mark").text == TALENT
 
 
 def test_a_long_session_stays_bounded() -> None:
-    page, conversation = ChatPage(FakeAssistant()), Conversation()
+    page, conversation = page_of(FakeAssistant()), Conversation()
     for _ in range(60):
         conversation = conversation.begin("<p>问</p>").end("<p>答</p>", FakeAssistant().ask("资助"))
     assert len(conversation.rendered) == 40

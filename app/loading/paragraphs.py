@@ -21,8 +21,11 @@ INDENT = "\u3000\u3000"
 """Two ideographic spaces, with which Chinese paragraphs begin."""
 IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\([^()\n]*\)")
 LINK = re.compile(r"\[([^\[\]\n]+)\]\((?:https?:|mailto:|/|#|\.)[^()\s]{0,2000}(?:\s+\"[^\"\n]{0,2000}\")?\)")
-EMPHASIS = re.compile(r"(?<![A-Za-z\d*])\*{2,}|\*{2,}(?![A-Za-z\d*])|~~|(?<![\w_])_{2,3}(?=\S)|(?<=\S)_{2,3}(?![\w_])")
-"""Marks of bold text. Stars inside a number (138****1234) are no marks."""
+EMPHASIS = re.compile(
+    r"(?<![A-Za-z\d*])\*{2,}|\*{2,}(?![A-Za-z\d*])|~~"
+    r"|(?<!\w)_{2,3}(?=[^\W_]|[“‘「（《【])|(?<=[^\W_]|[。！？”’」）》】])_{2,3}(?!\w)"
+)
+"""Marks of bold text. Stars inside a number (138****1234) and blanks to fill in (____年) are none."""
 ITALIC = re.compile(r"(?<![\w*])\*(?![\s*])([^*\n]*[^\s*])\*(?!\*)")
 CODE_FENCE = re.compile(r"^\s*(?:```|~~~)")
 UNREADABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\ufeff\u200b]")

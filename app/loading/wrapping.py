@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from app.text import CLOSERS
 
-NARROWEST = 20
+NARROWEST_CHARACTERS, NARROWEST_COLUMNS = 20, 40
+"""A file of shorter lines (names, dates, labels) is not wrapped, however alike their lengths."""
 FEWEST_LINES = 3
 FULL_SHARE = 2 / 3
 """So many of the lines that break off must be full for a file to count as wrapped."""
@@ -38,10 +39,10 @@ def find_wrapping(pairs: Sequence[tuple[str, str]]) -> Wrapping | None:
     """Return the width that a file was wrapped to, judged by lines that break off and the lines behind them."""
     if len(pairs) < FEWEST_LINES:
         return None
-    for measure in (len, columns):
+    for measure, narrowest in ((len, NARROWEST_CHARACTERS), (columns, NARROWEST_COLUMNS)):
         lengths = sorted(measure(line) for line, _ in pairs)
         wrapping = Wrapping(lengths[len(lengths) * 9 // 10], measure)
         full = sum(wrapping.is_full(line, following) for line, following in pairs)
-        if wrapping.width >= NARROWEST and full >= len(pairs) * FULL_SHARE:
+        if wrapping.width >= narrowest and full >= len(pairs) * FULL_SHARE:
             return wrapping
     return None

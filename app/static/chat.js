@@ -116,6 +116,62 @@ async function openDocument(button) {
   openDrawer(button);
 }
 
+// What the reader thinks of answers, by answer id: Gradio draws every turn anew when the next question is asked.
+const ratings = new Map();
+const turnOf = (id) => all("#log .turn").find((turn) => turn.dataset.answer === id);
+
+function ratingOf(id) {
+  if (!ratings.has(id)) ratings.set(id, { rating: "", comment: "", isOpen: false, isSending: false });
+  return ratings.get(id);
+}
+
+function showRating(turn) {
+  const state = ratings.get(turn.dataset.answer);
+  const form = turn.querySelector(".comment");
+  if (!state || !form) return;
+  all("[data-rate]", turn).forEach((button) => button.setAttribute("aria-pressed", button.dataset.rate === state.rating));
+  form.hidden = !state.isOpen;
+  const field = form.querySelector("textarea");
+  if (field.value !== state.comment) field.value = state.comment;
+}
+
+// Send a rating; say in one line that it was kept, or why not.
+async function rate(id, rating, comment, thanks, isOpen) {
+  const state = ratingOf(id);
+  if (state.isSending) return;
+  state.isSending = true;
+  const problem = await server.rate([id, rating, comment]);
+  state.isSending = false;
+  if (problem === "") Object.assign(state, { rating, isOpen });
+  const turn = turnOf(id);
+  if (!turn) return;
+  showRating(turn);
+  turn.querySelector(".thanks").textContent = problem === "" ? thanks : (problem ?? "没有送到服务器，请以后再试。");
+  turn.querySelector(".rating").classList.toggle("is-failed", problem !== "");
+  if (state.isOpen) turn.querySelector(".comment").scrollIntoView({ block: "nearest" });
+}
+
+function pressThumb(button) {
+  const { answer: id } = button.closest(".turn").dataset;
+  const state = ratingOf(id);
+  const { rate: rating } = button.dataset;
+  if (rating !== state.rating) return rate(id, rating, "", "谢谢，已记下。", rating === "down");
+  state.isOpen = rating === "down" && !state.isOpen;
+  showRating(button.closest(".turn"));
+}
+
+async function sendComment(button) {
+  const turn = button.closest(".turn");
+  const { answer: id } = turn.dataset;
+  await rate(id, "down", ratingOf(id).comment, "谢谢，意见已记下。", false);
+  if (button.closest(".comment").hidden) turn.querySelector("[data-rate=down]").focus({ preventScroll: true });
+}
+
+document.addEventListener("input", (event) => {
+  const turn = event.target.closest(".comment")?.closest(".turn");
+  if (turn) ratingOf(turn.dataset.answer).comment = event.target.value;
+});
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) {
@@ -126,6 +182,8 @@ document.addEventListener("click", (event) => {
   if ("ask" in dataset) trigger("select", { question: button.textContent });
   else if ("copy" in dataset) copyFrom(button);
   else if ("open" in dataset) openDocument(button);
+  else if ("rate" in dataset) pressThumb(button);
+  else if ("comment" in dataset) sendComment(button);
   else if (button.classList.contains("more")) showMore(button);
   else if (button.classList.contains("back")) element.innerHTML = desk;
   else if (button.classList.contains("close")) closeDrawer();
@@ -160,5 +218,6 @@ new MutationObserver(() => {
   const isNew = turn?.querySelector("h2")?.textContent !== asked && turn?.classList.contains("is-running");
   if (isNew) asked = turn.querySelector("h2")?.textContent;
   tellConversation();
+  all("#log .turn").forEach(showRating);
   if (isNew || follows) log().scrollTop = log().scrollHeight;
 }).observe(log(), { childList: true, subtree: true, characterData: true });

@@ -92,7 +92,7 @@ def _read_run(
 def _read_record(
     *, gold: dict[str, Any], answer: dict[str, Any] | None, error: str, figures: dict[str, Any], fault: str
 ) -> Record:
-    parts = {name: tuple(value) if isinstance(value, list) else value for name, value in gold.items()}
+    parts: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in gold.items()}
     parts["answers"] = tuple(tuple(alternatives) for alternatives in gold["answers"])
     return Record(GoldQuestion(**parts), answer, error, _with_nan(figures), fault)
 

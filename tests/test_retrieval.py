@@ -1,0 +1,105 @@
+"""Ranking: fusion of the two signals by hand-worked examples, order and limits."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.retrieval import CANDIDATES, Retriever, fuse, standardise
+from app.types import Candidates, Chunk, Document, Span, Vectors
+from tests.conftest import HashingEncoder
+
+
+def floats(*values: float) -> Vectors:
+    return np.array(values, dtype=np.float32)
+
+
+@dataclass
+class FixedStore:
+    """Proposes the same candidates for every question, and remembers what it was asked for."""
+
+    rows: Sequence[int]
+    dense: Vectors
+    sparse: Vectors
+    documents: dict[str, Document] = field(default_factory=dict)
+    asked: list[tuple[list[str], int, Collection[str] | None]] = field(default_factory=list)
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        return [Chunk(f"c{i}", "文件", Span(i, i + 1), "科") for i in range(10)]
+
+    def chunk_at(self, document_id: str, offset: int) -> Chunk:
+        return self.chunks[offset]
+
+    def candidates(
+        self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
+    ) -> Candidates:
+        self.asked.append((list(tokens), limit, document_ids))
+        return Candidates(np.array(self.rows, dtype=np.int64), self.dense, self.sparse)
+
+
+def test_z_scores_by_hand() -> None:
+    # mean 5, deviation sqrt(((-3)^2 + (-1)^2 + 1^2 + 3^2) / 4) = sqrt(5)
+    assert standardise(floats(2, 4, 6, 8)) == pytest.approx([-3 / 5**0.5, -1 / 5**0.5, 1 / 5**0.5, 3 / 5**0.5])
+
+
+def test_fusion_by_hand() -> None:
+    dense = floats(0.9, 0.8, 0.7)  # mean 0.8, deviation sqrt(0.02 / 3): 1.224745, 0, -1.224745
+    sparse = floats(0, 6, 3)  # mean 3, deviation sqrt(6): -1.224745, 1.224745, 0
+    assert fuse(dense, sparse, 0.5) == pytest.approx([0, 0.612372, -0.612372], abs=1e-5)
+    assert fuse(dense, sparse, 0.75) == pytest.approx([0.612372, 0.306186, -0.918559], abs=1e-5)
+    assert fuse(dense, sparse, 1) == pytest.approx([1.224745, 0, -1.224745], abs=1e-5)
+    assert fuse(dense, sparse, 0) == pytest.approx([-1.224745, 1.224745, 0], abs=1e-5)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.floats(-100, 100, width=32), st.integers(0, 50))
+def test_scores_that_are_all_the_same_say_nothing(score: float, count: int) -> None:
+    assert standardise(np.full(count, score, dtype=np.float32)).tolist() == [0.0] * count
+
+
+def test_passages_carry_their_scores_and_ranks() -> None:
+    store = FixedStore([2, 5, 7], floats(0.9, 0.8, 0.7), floats(0, 6, 3))
+    passages = Retriever(store, HashingEncoder()).retrieve("基金多大", 10)
+    assert [(passage.chunk.id, passage.rank) for passage in passages] == [("c5", 1), ("c2", 2), ("c7", 3)]
+    assert [passage.score for passage in passages] == pytest.approx([0.612372, 0, -0.612372], abs=1e-5)
+    assert [passage.dense for passage in passages] == pytest.approx([0.8, 0.9, 0.7])
+    assert [passage.sparse for passage in passages] == [6.0, 0.0, 3.0]
+
+
+def test_equal_scores_keep_the_order_of_the_corpus() -> None:
+    store = FixedStore(range(10), np.full(10, 0.1, dtype=np.float32), np.zeros(10, dtype=np.float32))
+    passages = Retriever(store, HashingEncoder()).retrieve("基金", 10)
+    assert [passage.chunk.id for passage in passages] == [f"c{i}" for i in range(10)]
+    assert {passage.score for passage in passages} == {0.0}
+
+
+@pytest.mark.parametrize(("limit", "count"), [(1, 1), (2, 2), (100, 3)])
+def test_no_more_passages_than_asked_for(limit: int, count: int) -> None:
+    store = FixedStore([0, 1, 2], floats(3, 2, 1), floats(3, 2, 1))
+    assert len(Retriever(store, HashingEncoder()).retrieve("基金", limit)) == count
+
+
+def test_no_candidates_are_no_passages() -> None:
+    store = FixedStore([], floats(), floats())
+    assert Retriever(store, HashingEncoder()).retrieve("基金", 5, ["没有"]) == ()
+
+
+def test_what_the_store_is_asked_for() -> None:
+    store = FixedStore([0], floats(1), floats(1))
+    retriever = Retriever(store, HashingEncoder())
+    retriever.retrieve("Ｇ60基金", 5)
+    retriever.retrieve("What is the fund?", 5, ["甲"], words="基金")
+    assert store.asked == [
+        (["g60", "基", "金", "基金"], CANDIDATES, None),
+        (["基", "金", "基金"], CANDIDATES, ["甲"]),
+    ]
+
+
+def test_the_weight_of_the_dense_score_decides() -> None:
+    store = FixedStore([0, 1], floats(0.9, 0.1), floats(1, 2))
+    best = [Retriever(store, HashingEncoder(), weight).retrieve("基金", 1)[0].chunk.id for weight in (0.0, 1.0)]
+    assert best == ["c1", "c0"]
