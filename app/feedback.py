@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,7 +78,8 @@ class FeedbackStore:
         self.is_on = str(path).strip() != ""
         self._logs_refusals = logs_refusals
         self._given: OrderedDict[str, Given] = OrderedDict()
-        self._lock = threading.Lock()
+        self._memory_lock = threading.Lock()
+        self._file_lock = threading.Lock()
 
     def note(self, answer: Answer, history: Sequence[Turn] = ()) -> None:
         """Remember an answer, so that it can be rated. A refusal is written down at once where that was opted in to.
@@ -88,7 +89,7 @@ class FeedbackStore:
         if not self.is_on:
             return
         given = Given(answer, tuple(_clean(turn.question[:KEPT_CHARS]) for turn in history[-KEPT_TURNS:]))
-        with self._lock:
+        with self._memory_lock:
             self._given[answer.id] = given
             if len(self._given) > KEPT_ANSWERS:
                 self._given.popitem(last=False)
@@ -141,10 +142,7 @@ class FeedbackStore:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection; what was written is on the disk at the end of the block. Raises FeedbackError."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Made here because SQLite would let everybody on the machine read it, and says less of what is wrong.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            with closing(sqlite3.connect(self.path.absolute(), timeout=BUSY_SECONDS)) as connection, connection:
+            with self._file_lock, closing(self._connect()) as connection, connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 for table in SCHEMA:
@@ -153,6 +151,15 @@ class FeedbackStore:
         except (OSError, sqlite3.Error, ValueError, LookupError, TypeError) as error:
             # The last three are what a reader of rows meets in a damaged file.
             raise FeedbackError(f"feedback file {self.path} cannot be used: {_explain(error)}") from error
+
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file, which is made if it is not there, for its owner alone to read."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Only a file that nobody can have open yet: closing it would take away SQLite's locks in this process.
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, 0o600))
+        return sqlite3.connect(self.path.absolute(), timeout=BUSY_SECONDS)
 
 
 def _insert(connection: sqlite3.Connection, table: str, given: Given, **columns: str) -> None:

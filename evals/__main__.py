@@ -96,7 +96,7 @@ def _suites(options: argparse.Namespace, settings: Settings) -> list[Suite]:
 def _run(suite: Suite, settings: Settings, url: str = "", limit: int | None = None) -> Run:
     if misplaced := misplaced_evidence(suite):
         raise SuiteError(f"{suite.name}: {misplaced[0]} ({len(misplaced)} such quotes)")
-    ask = open_remote(url) if url else open_local(suite, settings, progress_bar(f"{suite.name}: encoding"))
+    ask = open_remote(url) if url else open_local(suite, settings, progress_bar)
     return run_suite(suite, ask, conditions_of(settings, suite, url), limit, progress_bar(suite.name))
 
 

@@ -27,11 +27,11 @@ Ask = Callable[[GoldQuestion], Mapping[str, Any]]
 """Question → the contract's Answer JSON; may raise."""
 
 
-def open_local(suite: Suite, settings: Settings, progress: Progress | None = None) -> Ask:
+def open_local(suite: Suite, settings: Settings, report: Callable[[str], Progress]) -> Ask:
     """Build the suite's index, unless it stands, and return a way to ask it. Only `Assistant.ask` is called."""
     index = WORK / "index" / f"{suite.name}-{_digest(str(suite.corpus.resolve()).encode())}"
     opened = Settings(**{**asdict(settings), "corpus": str(suite.corpus), "index": str(index), "max_file_mb": 1000.0})
-    build(opened, progress=progress)
+    build(opened, report=report)
     assistant = Assistant.open(opened)
     return lambda gold: assistant.ask(gold.question, parse_history(gold.history)).to_json()
 

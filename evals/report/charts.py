@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from evals.metrics import percentile
+
 WIDTH, HEIGHT = 360, 232
 LEFT, RIGHT, TOP, BOTTOM = 40, 16, 24, 38
 BINS = 24
@@ -25,12 +27,6 @@ class Frame:
 
     def y(self, value: float) -> float:
         return round(HEIGHT - BOTTOM - (value - self.y_low) / (self.y_high - self.y_low) * (HEIGHT - TOP - BOTTOM), 1)
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest value that at least `percent` % of the values do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def draw_curve(points: Sequence[tuple[float, float]], now: tuple[float, float] | None = None) -> str:
@@ -115,6 +111,7 @@ def draw_reliability(bands: Sequence[tuple[float, float, int]]) -> str:
         f"<title>平均分数 {score:.2f}，答对 {share:.1%}，{count} 题</title></circle>"
         for score, share, count in sorted(bands, key=lambda band: -band[2])
     )
+    # The expected calibration error (Naeini et al. 2015), from the bands.
     gap = sum(abs(score - share) * count for score, share, count in bands) / max(1, sum(n for *_, n in bands))
     return _chart(
         f"把握的可靠性：平均偏差 {gap:.3f}",
