@@ -143,7 +143,9 @@ class FeedbackStore:
         """Yield a connection; what was written is on the disk at the end of the block. Raises FeedbackError."""
         try:
             with self._file_lock, closing(self._connect()) as connection, connection:
-                connection.execute("PRAGMA journal_mode = WAL")
+                with suppress(sqlite3.OperationalError):
+                    # The switch does not wait for others who are just making the file: a later call makes it.
+                    connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 for table in SCHEMA:
                     connection.execute(table)
@@ -151,7 +153,6 @@ class FeedbackStore:
         except (OSError, sqlite3.Error, ValueError, LookupError, TypeError) as error:
             # The last three are what a reader of rows meets in a damaged file.
             raise FeedbackError(f"feedback file {self.path} cannot be used: {_explain(error)}") from error
-
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file, which is made if it is not there, for its owner alone to read."""

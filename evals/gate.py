@@ -12,9 +12,11 @@ from evals.report.run import Run
 BASELINE = Path(__file__).parent / "baseline.json"
 GATED = (
     "correct", "cited", "citation precision", "figures", "short f1", "f1", "s@1", "mrr", "ndcg@10", "r@10", "p2",
-    "quotes", "answered", "refused", "refusal accuracy", "auroc",
+    "quotes", "answered", "refused", "refusal accuracy",
 )  # fmt: skip
 """Figures that are held; all are better when higher."""
+ROUNDING = 1e-4
+"""How exactly the baseline is written."""
 SLICES = ("ncp_dev", "cmrc2018", "drcd_refuse")
 SLICE_QUESTIONS = 60
 
@@ -31,7 +33,7 @@ def falls(runs: Sequence[Run], baseline: Mapping[str, Any]) -> list[str]:
             new = run.summary.get(name)
             if new is None:
                 lines.append(f"{run.suite}: {name} is not measured any more (was {old['value']:.3f})")
-            elif new.value < old["low"] - 1e-9:
+            elif new.value < old["low"] - ROUNDING:
                 lines.append(
                     f"{run.suite}: {name} fell from {old['value']:.3f} to {new.value:.3f} (floor {old['low']:.3f})"
                 )

@@ -50,7 +50,7 @@ def _refusal(records: Sequence[Record]) -> dict[str, Summary]:
     if not any(should) or all(should):
         return {}
     refused = [bool(record.figures["refused"]) for record in rows]
-    precision, recall, f1 = metrics.precision_recall_f1(refused, should)
+    precision, _, f1 = metrics.precision_recall_f1(refused, should)
     unanswerable = [record.figures["refused"] for record in rows if not record.gold.answerable]
     area = metrics.auroc([record.figures["confidence"] for record in rows], [not s for s in should])
     right = [float(r == s) for r, s in zip(refused, should, strict=True)]

@@ -26,14 +26,16 @@ SUMMARY = {
 
 
 def ask(question: str, document_text: str = TEXT) -> dict[str, Any]:
-    """Return the contract's JSON of an answer."""
-    return FakeAssistant([make_document(text=document_text)]).ask(question).to_json()
+    """Return the contract's JSON of an answer, which is surer than a refusal."""
+    answer = FakeAssistant([make_document(text=document_text)]).ask(question).to_json()
+    return answer | {"confidence": 0.8 if answer["status"] == "answered" else 0.1}
 
 
 def make_record(
     name: str,
     question: str,
-    kind: str = "figure",
+    kind: str,
+    *,
     fault: str = "",
     evidence: tuple[str, ...] = (TALENT,),
     history: tuple[str, ...] = (),
@@ -49,12 +51,19 @@ def make_record(
 
 
 RECORDS = (
-    make_record("fig-1", "四类计划资助了多少人？"),
-    make_record("fig-2", "基金总规模多大？", "two_part", "wrong sentence", (TALENT, FUND), ("四类计划资助了多少人？",)),
-    make_record("para-1", "花了多少钱？", "paraphrase", "false refusal"),
+    make_record("fig-1", "四类计划资助了多少人？", "figure"),
+    make_record(
+        "fig-2",
+        "基金总规模多大？",
+        "two_part",
+        fault="wrong sentence",
+        evidence=(TALENT, FUND),
+        history=("四类计划资助了多少人？",),
+    ),
+    make_record("para-1", "花了多少钱？", "paraphrase", fault="false refusal"),
     make_record("near-1", "广东省的电话是多少？", "near_miss", evidence=()),
-    make_record("near-2", "2019 年资助了多少人？", "near_miss", "false answer", ()),
-    make_record("err-1", "人才 ＡＢＣ", "figure", "error"),
+    make_record("near-2", "2019 年资助了多少人？", "near_miss", fault="false answer", evidence=()),
+    make_record("err-1", "人才 ＡＢＣ", "figure", fault="error"),
 )
 
 

@@ -53,11 +53,11 @@ function rowOf(row) {
 function headOf(row) {
   const verdict = make("span", "verdict-sign", row.right ? "✓" : "✗");
   verdict.setAttribute("aria-label", row.right ? "对" : "错");
-  const fault = row.right ? null : make("span", "tag fault", faultName(row.fault) || "出错");
+  const fault = row.right || row.state === "error" ? null : make("span", "tag fault", faultName(row.fault));
   return [
     verdict,
     make("span", "question", row.history.length ? make("span", "turns", `接 ${row.history.length} 问`) : null, row.question),
-    make("span", "tags", make("span", "tag", kindName(row.kind)), make("span", `tag ${row.state}`, STATES[row.state].split(" ")[0]), fault),
+    make("span", "tags", make("span", "tag", kindName(row.kind)), make("span", `tag ${row.state === "error" ? "fault" : ""}`, STATES[row.state].split(" ")[0]), fault),
     make("span", "number", small("把握 "), decimals(row.score, 2)),
     make("span", "number", duration(row.ms)),
   ];
@@ -162,7 +162,7 @@ function haystackOf(row) {
 
 function readFilters() {
   const values = new FormData(form);
-  return Object.fromEntries(REFINEMENTS.map((name) => [name, String(values.get(name) ?? "").trim()]));
+  return Object.fromEntries(REFINEMENTS.map((name) => [name, String(values.get(name) ?? "")]));
 }
 
 function matches(row, filters, words) {
@@ -217,23 +217,25 @@ function update() {
   remember(readFilters());
 }
 
-function recall() {
-  if (document.getElementById(location.hash.slice(1))) return refresh();
-  const kept = new URLSearchParams(location.hash.slice(1));
+function fill(kept) {
   for (const name of REFINEMENTS) {
     const control = form.elements[name];
     if (control.type === "checkbox") control.checked = kept.has(name);
     else control.value = kept.get(name) ?? "";
   }
   refresh();
+}
+
+function recall() {
+  const kept = new URLSearchParams(location.hash.slice(1));
+  fill(kept);
   if (kept.has("id")) openQuestion(kept.get("id"));
 }
 
 function openQuestion(id) {
   let place = shown.findIndex((row) => row.id === id);
   if (place < 0) {
-    form.reset();
-    refresh();
+    fill(new URLSearchParams());
     place = shown.findIndex((row) => row.id === id);
   }
   if (place < 0) return;
@@ -273,15 +275,14 @@ form.addEventListener("reset", () => setTimeout(update));
 form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", drawMore);
 new IntersectionObserver((entries) => entries[0].isIntersecting && !more.hidden && drawMore(), { rootMargin: "600px" }).observe(more);
-window.addEventListener("hashchange", recall);
+window.addEventListener("hashchange", () => document.getElementById(location.hash.slice(1)) || recall());
 
 for (const button of document.querySelectorAll("button[data-kind], button[data-fault]")) {
   button.addEventListener("click", () => {
     const [name, value] = Object.entries(button.dataset)[0];
     const isOn = form.elements[name].value === value;
-    form.reset();
-    form.elements[name].value = isOn ? "" : value;
-    update();
+    fill(new URLSearchParams(isOn ? {} : { [name]: value }));
+    remember(readFilters());
     if (!isOn) document.getElementById("questions").scrollIntoView({ behavior: "smooth" });
   });
 }
