@@ -3,7 +3,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: serve test fast format screenshots clean
+# Where the public question sets lie, if they do; the gate says what it skipped.
+export YOUJU_BENCHMARKS ?= ../shared/benchmarks
+
+.PHONY: serve test fast gate format screenshots clean
 
 serve: .venv/.serve
 	@$(BIN)/youju build
@@ -14,10 +17,14 @@ test: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+	$(BIN)/python -m evals gate
 
 # Tests that need no model and no browser: seconds.
 fast: .venv/.test
 	$(BIN)/pytest -m "not model and not browser and not llm"
+
+gate: .venv/.test
+	$(BIN)/python -m evals gate
 
 format: .venv/.test
 	$(BIN)/ruff format .

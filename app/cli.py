@@ -229,11 +229,13 @@ def run_search(options: argparse.Namespace) -> int:
 
 
 def run_serve(options: argparse.Namespace) -> int:
-    from app.api import serve
     from app.assistant import Assistant
 
     settings = settings_of(options)
-    serve(Assistant.open(settings), settings)
+    assistant = Assistant.open(settings)
+    from app.api import serve  # seconds: what is wrong with the index is said before
+
+    serve(assistant, settings)
     return 0
 
 

@@ -53,6 +53,10 @@ def make_parser() -> argparse.ArgumentParser:
     held.set_defaults(run=run_gate)
     update = commands.add_parser("baseline", help="make the present figures the baseline; prints before and after")
     update.set_defaults(run=run_baseline)
+    gathering = commands.add_parser("collect", help="turn what was down-voted or refused into candidate questions")
+    gathering.add_argument("--feedback", type=Path, metavar="FILE", help="the ratings (default: the setting feedback)")
+    gathering.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the candidates go")
+    gathering.set_defaults(run=run_collect)
     bench = commands.add_parser("bench", help="print a table of speed and memory on the reply")
     bench.add_argument("--rounds", type=int, default=2, help="how often each question is asked (default: 2)")
     bench.set_defaults(run=run_speed)
@@ -143,6 +147,13 @@ def run_baseline(options: argparse.Namespace) -> int:
     print("\n".join(gate.changes(runs, old)))
     gate.write_baseline(runs)
     print(f"baseline: {gate.BASELINE.name} written")
+    return 0
+
+
+def run_collect(options: argparse.Namespace) -> int:
+    from evals.collect import collect
+
+    print(collect(options.feedback or Path(load_settings().feedback), options.out))
     return 0
 
 

@@ -1,7 +1,6 @@
 """Speed and memory: how long a build, a start and an answer take, and what the server keeps in memory."""
 
 import json
-import math
 import os
 import socket
 import statistics
@@ -10,12 +9,12 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 
 from app.assistant import Assistant, parse_history
 from app.building import build
 from app.config import Settings, load_settings
+from evals.metrics import percentile
 
 QUESTIONS = Path(__file__).parent / "questions" / "reply.jsonl"
 
@@ -44,12 +43,6 @@ def run_bench(rounds: int = 2) -> str:
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value:>9}" for name, value in rows)
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest value that at least `percent` % of the values do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def _ask_all(assistant: Assistant, rounds: int) -> tuple[list[float], list[float]]:

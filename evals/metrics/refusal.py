@@ -11,16 +11,16 @@ def precision_recall_f1(refused: Sequence[bool], should_refuse: Sequence[bool]) 
     return right / made if made else 0.0, right / due if due else 0.0, 2 * right / (made + due) if made + due else 0.0
 
 
-def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
+def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float:
     """Return the chance that a true one scores above a false one, ties half: 0 to 1, 0.5 is chance, higher is better.
 
-    The Mann-Whitney U statistic over the number of pairs (Hanley & McNeil 1982). None where one class is missing.
+    The Mann-Whitney U statistic over the number of pairs (Hanley & McNeil 1982). Raises ValueError where one class is missing.
     """
     ranked = sorted(zip(scores, labels, strict=True))
     positives = sum(labels)
     negatives = len(ranked) - positives
     if not positives or not negatives:
-        return None
+        raise ValueError("AUROC needs true and false ones")
     below = wins = 0.0
     for _, group in groupby(ranked, key=lambda pair: pair[0]):
         tied = [label for _, label in group]

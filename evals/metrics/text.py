@@ -45,8 +45,8 @@ def exact_match(predicted: str, golds: Iterable[str]) -> float:
 def char_f1(predicted: str, golds: Iterable[str]) -> float:
     """Return the best F1 of shared characters over the right answers, 0 to 1 (SQuAD's F1 with characters for words).
 
-    Characters count as often as both have them, wherever they stand. The official scripts of CMRC 2018 and DRCD
-    differ a little: they count the longest common substring, and take a Latin word for one character.
+    Characters count as often as both have them, wherever they stand. The official script of CMRC 2018
+    differs a little: it counts the longest common substring, and takes a Latin word for one character.
     """
     return max((_f1(*_overlap(_characters(predicted), _characters(gold))) for gold in golds), default=0.0)
 

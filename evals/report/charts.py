@@ -152,7 +152,7 @@ def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
 
 def nice_ceiling(value: float) -> float:
     """Return the next value that divides into four readable steps."""
-    if value <= 0:
+    if value < 1e-9:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10) if step * power >= value * 0.9999)

@@ -58,7 +58,7 @@ TERMS = {
         "answers", "短答案 F1", "short-answer F1", "短答案与标准答案共有多少字：0 全不同，1 全相同", "index"
     ),
     "f1": Term("answers", "全文 F1", "character F1", "整个答案与标准答案共有多少字；整句作答，天然不高", "index"),
-    "rouge-l": Term("answers", "ROUGE-L", "ROUGE-L", "整个答案与标准答案顺序一致的最长公共部分", "index"),
+    "rouge-l": Term("answers", "ROUGE-L", "longest common part", "整个答案与标准答案顺序一致的最长公共部分", "index"),
     "cited": Term("evidence", "引到证据", "evidence cited", "有答案的题中，引用碰到标准证据的比例"),
     "citation precision": Term("evidence", "引用查准", "citation precision", "所引用的内容中，确是标准证据的比例"),
     "citation recall": Term("evidence", "引用查全", "citation recall", "标准证据中，被引用到的比例"),
@@ -69,7 +69,7 @@ TERMS = {
     "s@": Term("retrieval", "前 {k} 命中", "success@{k}", "前 {k} 个段落里有标准证据的题所占比例"),
     "r@": Term("retrieval", "前 {k} 查全", "recall@{k}", "标准证据中，出现在前 {k} 个段落里的比例"),
     "mrr": Term("retrieval", "MRR", "mean reciprocal rank", "标准证据首次出现名次的倒数的平均；总排第一为 1", "index"),
-    "ndcg@": Term("retrieval", "nDCG@{k}", "nDCG@{k}", "前 {k} 名的排序质量；证据越靠前越接近 1", "index"),
+    "ndcg@": Term("retrieval", "nDCG@{k}", "ranking quality", "前 {k} 名的排序质量；证据越靠前越接近 1", "index"),
     "answered": Term("refusals", "该答的答了", "answered", "有答案的题中，作答（不论对错）的比例"),
     "refused": Term("refusals", "该拒的拒了", "refusal recall", "没有答案的题中，被拒答的比例"),
     "refusal precision": Term("refusals", "拒答查准", "refusal precision", "拒答的题中，确实没有答案的比例"),
@@ -78,7 +78,9 @@ TERMS = {
     "refusal accuracy": Term(
         "refusals", "答拒判断", "answer or refuse", "该答的答了、该拒的拒了（不论答得对不对）的比例"
     ),
-    "auroc": Term("refusals", "AUROC", "AUROC", "把握能否分开有无答案的题：0.5 如同掷币，1 为全能分开", "index"),
+    "auroc": Term(
+        "refusals", "AUROC", "area under ROC", "把握能否分开有无答案的题：0.5 如同掷币，1 为全能分开", "index"
+    ),
     "confidence": Term("refusals", "把握", "confidence", "系统对自己能答对的估计", "index", None),
     "p50 ms": Term("speed", "耗时中位数", "latency p50", "一半的题不超过这个时间", "milliseconds", False),
     "p95 ms": Term("speed", "耗时 p95", "latency p95", "95% 的题不超过这个时间", "milliseconds", False),

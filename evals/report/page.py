@@ -185,11 +185,11 @@ def _charts(run: Run) -> str:
     times = [time for time in map(milliseconds_of, run.records) if time is not None]
     figures = (
         ("作答率与正确率", "Coverage and accuracy", charts.draw_curve(run.curve, _stand(run.records)),
-         "只答把握最大的那部分题（横轴），其中答对的有多少（纵轴）；没有答案的题，答了就算错。线越高越好，左高右低说明把握可信。"),
+         "按把握从大到小放行：放行的题占多少（横轴），其中答对的占多少（纵轴）；没有答案和拒答的题都不算答对。线越高越好，左高右低说明把握可信。"),
         ("耗时分布", "Latency", charts.draw_latencies(times),
          "每题从提问到答完用了多久。越靠左越好；竖线左边分别是 50%、95%、99% 的题，最右一格含更慢的题。"),
         ("把握的可靠性", "Reliability of scores", charts.draw_reliability(run.reliability),
-         "把握相近的题中真正答对的比例，圆越大题越多。越贴近虚线越好：线下是过于自信，线上是过于保守。"),
+         "把握相近的题中真正答对的比例（拒答不算答对），圆越大题越多。越贴近虚线越好：线下是过于自信，线上是过于保守。"),
     )  # fmt: skip
     return "".join(_chart_card(*figure) for figure in figures if figure[2])
 
