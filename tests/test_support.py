@@ -25,7 +25,7 @@ def support(question: str, sentence: str, document: Document) -> Support:
     last_line = Span(document.text.rindex("\n") + 1, len(document.text))
     chunk = Chunk("c", document.id, last_line, last_line.of(document.text))
     parsed = parse_question(question)
-    return support_of(parsed, weigh(parsed, Passage(chunk, 2.0, 1), span, document, dense=0.9), document)
+    return support_of(parsed, weigh(parsed, Passage(chunk, 2.0, 1), span, document), document)
 
 
 SUM = "截至 2023 年底，四类计划共资助了 1 万余人，总资助额 26 亿余元。"

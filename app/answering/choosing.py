@@ -47,8 +47,8 @@ def sentences_of(passage: Passage, document: Document) -> list[Span]:
     ]
 
 
-def weigh(question: Question, passage: Passage, span: Span, document: Document, dense: float) -> Evidence:
-    """Score one sentence of a passage."""
+def weigh(question: Question, passage: Passage, span: Span, document: Document) -> Evidence:
+    """Score one sentence of a passage; its cosine is set later, for the few that are worth an encoding."""
     question = replace(question, terms=telling(question.terms, document))
     text = span.of(document.text)
     headings = squeeze(" ".join((document.title, *passage.chunk.heading)))
@@ -62,7 +62,7 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document, 
         text=text,
         lexical=_lexical(question.terms, said, headings),
         context=coverage(question.terms, squeeze(passage.chunk.text) + headings),
-        dense=dense,
+        dense=0.0,
         fit=fit,
         year=_year_match(question, squeeze(text)),
         highlights=highlights,

@@ -1,7 +1,7 @@
 """Passages → an answer made of verbatim sentences, each with its citation, or a refusal. Needs no language model."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,11 +11,16 @@ from app.answering.metadata import answer_from_fields
 from app.answering.outline import answer_from_outline
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, Question
 from app.answering.support import THRESHOLD, probability, support_of
+from app.retrieval import standardise
 from app.types import Chunk, Document, Passage, Span, Store, Vectors
 
 MAX_SENTENCES = 3
 """An answer's sentences; only the headings of an outline may be more."""
 MAX_TOPICS = 20
+COMPARED = 10
+"""So many of the likeliest sentences are compared with the question by meaning: each costs an encoding."""
+DENSE_LEAD = 1.0
+"""Keeps those that were compared in front of those that were not."""
 TOPIC_SENTENCE = 30
 """A sentence shorter than this (一是完善人才政策。) only names what the next ones say."""
 
@@ -115,24 +120,21 @@ def read(
     ]
     if not located:
         return []
-    cosines = similarity(question.original, [span.of(document.text) for _, span, document in located])
-    evidence = [
-        weigh(question, passage, span, document, float(cosine))
-        for (passage, span, document), cosine in zip(located, cosines, strict=True)
-    ]
+    evidence = [weigh(question, passage, span, document) for passage, span, document in located]
     scores = rank_scores(question, evidence)
+    closest = np.argsort(-scores, kind="stable")[:COMPARED]
+    cosines = similarity(question.original, [evidence[int(i)].text for i in closest])
+    scores[closest] += 0.4 * standardise(cosines) + DENSE_LEAD
     order = np.argsort(-scores, kind="stable")
-    return [evidence[int(i)] for i in order]
+    by_row = dict(zip(map(int, closest), map(float, cosines), strict=True))
+    return [replace(evidence[int(i)], dense=by_row.get(int(i), 0.0)) for i in order]
 
 
 def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
-    """Return the score that orders sentences, float32 (n,), higher is better."""
-    dense = np.array([e.dense for e in evidence], dtype=np.float32)
-    spread = (dense - dense.mean()) / (dense.std() + 1e-6)
+    """Return what orders sentences before they are compared by meaning, float32 (n,), higher is better."""
     fit_weight = 2.0 if question.kind in (FIGURE, DATE) else 0.7
-    rest = [4.0 * e.lexical + e.context + 0.3 * e.passage.score + fit_weight * e.fit + 1.5 * e.year for e in evidence]
-    scores: Vectors = np.array(rest, dtype=np.float32) + 0.4 * spread
-    return scores
+    scores = [4.0 * e.lexical + e.context + 0.3 * e.passage.score + fit_weight * e.fit + 1.5 * e.year for e in evidence]
+    return np.array(scores, dtype=np.float32)
 
 
 def _companions(question: Question, best: Evidence, evidence: Sequence[Evidence]) -> list[Evidence]:
