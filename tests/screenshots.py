@@ -1,4 +1,4 @@
-"""Pictures of the chat page for the README: `python -m tests.screenshots` writes tests/screenshots/*.png."""
+"""Pictures of the chat page and the report for the README: `python -m tests.screenshots` writes tests/screenshots/*.png."""
 
 import shutil
 import sys
@@ -10,7 +10,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.assistant import Assistant
 from app.building import build
+from app.cli import progress_bar
 from app.config import Settings
+from evals.report import write_html
+from evals.runner import conditions_of, open_local, run_suite
+from evals.suites import load_suite
 from tests.serving import CHROMIUM_FLAGS, served
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +36,7 @@ def main() -> None:
             picture_answer(browser, url)
             picture_refusal(browser, url)
             picture_phone(browser, url)
+        picture_report(browser, settings, Path(index) / "reply.html")
         browser.close()
 
 
@@ -54,6 +59,13 @@ def picture_phone(browser: Browser, url: str) -> None:
     ask(page, "四类人才计划一共资助了多少人，花了多少钱？")
     page.locator("#latest .cite").first.click()
     save(page, "chat-phone")
+
+
+def picture_report(browser: Browser, settings: Settings, path: Path) -> None:
+    suite = load_suite("reply", Path(settings.benchmarks), ROOT / "corpus")
+    ask_local = open_local(suite, settings, progress_bar)
+    write_html(run_suite(suite, ask_local, conditions_of(settings, suite), None, progress_bar("reply")), path)
+    save(open_page(browser, path.as_uri(), DESK), "report")
 
 
 def open_page(browser: Browser, url: str, size: tuple[int, int], scale: int = 1) -> Page:

@@ -129,7 +129,7 @@ def test_an_index_of_another_encoder_is_encoded_anew(place: Place, name: str, fi
     assert open_index(place.index, "e5-small-zh").vectors.d == 384
 
 
-@pytest.mark.parametrize("name", ["vectors.faiss", "manifest.json", "bm25/params.index.json", generations.CURRENT])
+@pytest.mark.parametrize("name", ["vectors.faiss", generations.CURRENT])
 def test_a_damaged_index_is_not_taken_for_an_unchanged_one(place: Place, name: str) -> None:
     place.build()
     folder, _ = generations.read_manifest(place.index)

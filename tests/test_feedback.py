@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import feedback
@@ -134,6 +134,7 @@ def shared_store(tmp_path_factory: pytest.TempPathFactory) -> FeedbackStore:
     return FeedbackStore(tmp_path_factory.mktemp("shared") / "feedback.sqlite")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(HOSTILE) | st.text(max_size=200))
 def test_a_comment_stays_text(shared_store: FeedbackStore, comment: str) -> None:
     shared_store.note(given_answer(question=comment or "问"))
@@ -171,7 +172,7 @@ def test_a_log_that_fails_keeps_nobody_from_an_answer(tmp_path: Path, caplog: py
     store = FeedbackStore(tmp_path, logs_refusals=True)
     with caplog.at_level(logging.WARNING):
         store.note(make_refusal("电话是多少？", "not_found", "文件里没有。"))
-    assert "Is a directory" in caplog.text
+    assert "unable to open database file" in caplog.text
 
 
 # --- threads, processes, kill -9 ---
@@ -239,6 +240,7 @@ def expect_error(store: FeedbackStore, reason: str) -> None:
         assert "\n" not in str(caught.value)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_damage_anywhere_is_named_or_does_no_harm(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -280,13 +282,13 @@ def test_a_read_only_file_is_named(store: FeedbackStore) -> None:
         store.rate("a1", "down")
         store.path.chmod(0o444)
         with no_privileges():
-            expect_error(store, "Permission denied")
+            expect_error(store, "readonly")
         assert [row["rating"] for row in rows(store.path)] == ["down"]
 
 
 def test_a_folder_in_its_place_is_named(store: FeedbackStore, path: Path) -> None:
     path.mkdir()
-    with pytest.raises(FeedbackError, match="Is a directory"):
+    with pytest.raises(FeedbackError, match="unable to open database file"):
         store.rate("a1", "up")
 
 

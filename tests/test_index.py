@@ -156,7 +156,7 @@ def test_sparse_scores_are_those_of_a_plain_bm25(index: Index, query: str) -> No
     assert np.argsort(-found.sparse.round(4), kind="stable").tolist() == order
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     st.lists(st.text(alphabet="科技创新人才ab。 ", min_size=1, max_size=12), min_size=1, max_size=6),
     st.text(alphabet="科技创新人才ab转", max_size=8),
