@@ -50,9 +50,9 @@ def build(
         "reader": _reader_fingerprint(),
         "max_file_mb": settings.max_file_mb,
     }
+    if not rebuild and (unchanged := _unchanged(root, settings.encoder, state, started)):
+        return unchanged
     with generations.builder_lock(root):
-        if not rebuild and (unchanged := _unchanged(root, settings.encoder, state, started)):
-            return unchanged
         from app.encoders import load_encoder
         from app.index import unreported, write_index
 

@@ -45,6 +45,7 @@ _BOUND = re.compile(r"(?:近|超过?|逾|约|达|过|(?<!以)上)\Z")
 
 _THOUSANDS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
 _SPACE = re.compile(r"(?<=(.))\s+(?=(.))", re.DOTALL)
+_PERCENT = re.compile(r"(?<=[0-9])\s*per ?cent\b")
 _DATE = re.compile(r"(?<![0-9.])((?:19|20)[0-9]{2})([-/.])(0?[1-9]|1[0-2])\2(0?[1-9]|[12][0-9]|3[01])(?!\.?[0-9])")
 
 
@@ -68,11 +69,11 @@ class Numeral:
 
 
 def tidy(text: str) -> str:
-    """Return the folded text without white space and thousands separators; 2024-05-27 becomes 2024年5月27日.
+    """Return the folded text without white space and thousands separators; 2024-05-27 is 2024年5月27日, percent %.
 
     A space stays where a number would run into what is next to it: 「2023 300」, 「in 2023」.
     """
-    plain = fold(_THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)).strip()
+    plain = _PERCENT.sub("%", fold(_THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)).strip())
     joined = _SPACE.sub(lambda match: " " if _would_fuse(match.group(1), match.group(2)) else "", plain)
     return _DATE.sub(lambda match: f"{match.group(1)}年{int(match.group(3))}月{int(match.group(4))}日", joined)
 

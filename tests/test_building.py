@@ -229,12 +229,13 @@ def test_an_index_inside_the_corpus_is_not_read(place: Place) -> None:
         assert place.build(index=inside).documents == 2
 
 
-def test_a_second_builder_is_told_to_wait(place: Place) -> None:
-    with (
-        generations.builder_lock(place.index),
-        pytest.raises(IndexBusyError, match=f"another build of {place.index} is under way; wait until it ends"),
-    ):
-        place.build()
+def test_a_second_builder_is_told_to_wait_if_there_is_something_to_do(place: Place) -> None:
+    place.build()
+    with generations.builder_lock(place.index):
+        assert place.build().is_unchanged
+        place.write("扬帆.txt", "扬帆专项暂停。")
+        with pytest.raises(IndexBusyError, match=f"another build of {place.index} is under way; wait until it ends"):
+            place.build()
 
 
 def test_the_reply_is_built_as_it_is_read(tmp_path: Path, assistant: Assistant) -> None:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,19 @@ def test_an_index_can_be_opened_while_it_is_built_again_and_again(root: Path) ->
         while time.monotonic() - started < (0.5 if len(seen) == 2 else 20):
             seen.add(sentence_of(opened(root)))
     assert seen == {OLD, NEW}
+
+
+def test_a_reader_that_builders_overtook_twice_reads_the_newest(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_files = generations.check_files
+    overtaking = [NEW, OLD, NEW]
+
+    def check_late(folder: Path, manifest: dict[str, Any]) -> None:
+        while overtaking:
+            write_once(root, overtaking.pop())
+        check_files(folder, manifest)
+
+    monkeypatch.setattr(generations, "check_files", check_late)
+    assert sentence_of(opened(root)) == NEW
 
 
 def test_a_builder_frozen_at_any_moment_shows_a_whole_index_and_lets_no_other_in(root: Path) -> None:

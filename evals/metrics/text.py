@@ -25,7 +25,7 @@ def normalise(text: str) -> str:
 
 
 def _bar_between_numbers(match: re.Match[str]) -> str:
-    before, after = match.string[: match.start()][-1:], match.string[match.end() : match.end() + 1]
+    before, after = match.string[max(0, match.start() - 1) : match.start()], match.string[match.end() : match.end() + 1]
     is_between = before and before in "0123456789" and after and after in "0123456789万亿"
     return "|" if is_between else ""
 
@@ -99,8 +99,8 @@ def find_figures(text: str) -> set[tuple[str, str]]:
 
 
 def has_figure(figures: set[tuple[str, str]], value: str, unit: str) -> bool:
-    """Tell whether a number is among figures, with the same unit if it has one."""
-    return (value, unit) in figures or (not unit and any(value == other for other, _ in figures))
+    """Tell whether a number is among figures, with the same unit if it has one; a bare one is no share."""
+    return (value, unit) in figures or (not unit and any(value == v and u not in ("%", "‰") for v, u in figures))
 
 
 def figure_accuracy(predicted: str, parts: Parts) -> float | None:
