@@ -53,7 +53,6 @@ def _refusal(records: Sequence[Record]) -> dict[str, Summary]:
     precision, _, f1 = metrics.precision_recall_f1(refused, should)
     unanswerable = [record.figures["refused"] for record in rows if not record.gold.answerable]
     area = metrics.auroc([record.figures["confidence"] for record in rows], [not s for s in should])
-    assert area is not None, "both kinds of question are there"
     right = [float(r == s) for r, s in zip(refused, should, strict=True)]
     count = len(rows)
     return {

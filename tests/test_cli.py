@@ -406,7 +406,7 @@ def test_the_package_can_be_run_as_a_command() -> None:
 @pytest.mark.parametrize("arguments", [["inspect"], ["inspect", "沪科提复〔2024〕38号.txt"], ["--help"]])
 def test_a_reader_that_stops_reading_is_no_error(index: str, arguments: list[str]) -> None:
     command = [sys.executable, "-m", "app", *arguments]
-    environment = os.environ | {"YOUJU_INDEX": index}
+    environment = os.environ | {"YOUJU_INDEX": index, "PYTHONUNBUFFERED": ""}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT
     ) as process:
