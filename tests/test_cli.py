@@ -312,7 +312,6 @@ def test_wrong_values_get_one_line(run: Run, arguments: list[str], message: str)
         (["ask", ""], "the question is empty"),
         (["ask", "？！……"], "the question has no words"),
         (["inspect", "没有.txt"], "there is no document '没有.txt' in "),
-        (["ask", "--answerer", "llm", "基金多大？"], "no language model is set up"),
     ],
 )
 def test_questions_that_cannot_be_asked_get_one_line(run: Run, index: str, arguments: list[str], message: str) -> None:

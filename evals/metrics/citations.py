@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from app.text import fold
 from evals.metrics.text import find_figures, has_figure, holds, normalise
 
 Spans = Sequence[tuple[int, int]]
@@ -59,7 +58,7 @@ def supported(sentence: str, quotes: Sequence[str]) -> bool:
         any(normalise(quote) for quote in quotes)
         and all(has_figure(figures, *figure) for figure in find_figures(stated))
         and all(holds(cited, fact) for fact in _facts(stated))
-        and _latin_names(stated) <= {word.lower() for quote in quotes for word in _LATIN.findall(fold(quote))}
+        and _latin_names(stated) <= {word.lower() for quote in quotes for word in _latin_words(quote)}
     )
 
 
@@ -85,9 +84,15 @@ def _facts(sentence: str) -> Iterator[str]:
         yield from filter(None, map(normalise, pattern.findall(sentence)))
 
 
+def _latin_words(text: str) -> list[str]:
+    """Return the runs of Latin letters and digits; ℃ is the letter C on both sides."""
+    found: list[str] = _LATIN.findall(unicodedata.normalize("NFKC", text))
+    return found
+
+
 def _latin_names(sentence: str) -> set[str]:
     """Return the Latin names of a sentence in lower case."""
-    words = _LATIN.findall(unicodedata.normalize("NFKC", sentence))
+    words = _latin_words(sentence)
     if not _CHINESE.search(sentence):
         words = [word for word in words if len(word) > 1 and re.search(r".[A-Z]|[0-9]", word)]
     return {word.lower() for word in words}
