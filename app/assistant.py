@@ -86,6 +86,10 @@ class Assistant:
         timings = _milliseconds(started, retrieved, time.perf_counter())
         return _make_answer(question, verdict, refusal, ranked, timings)
 
+    def decline(self, question: str, why: QuestionError) -> Answer:
+        """Return the refusal of a question that cannot be asked, where an answer to each question is expected."""
+        return _make_answer(question, Verdict((), 0.0), replies.unreadable(str(why)), (), _milliseconds(0, 0, 0))
+
     def _cut(self, question: str) -> str:
         """Return the question within the limit. Raises QuestionError if it holds no word."""
         text = _without_surrogates(question.strip()[: self.settings.max_question_chars])

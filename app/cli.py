@@ -153,7 +153,7 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None) -> int:
     rows = read_batch(batch)
     if out is not None and out.resolve() == batch.resolve():
         raise YouJuError(f"--out {out} is the file of the questions; name another")
-    answers = _answers(Assistant.open(settings), rows, batch)
+    answers = _answers(Assistant.open(settings), rows)
     if out is None:
         for line in answers:
             print(line, flush=True)
@@ -167,14 +167,14 @@ def _ask_batch(settings: Settings, batch: Path, out: Path | None) -> int:
     return 0
 
 
-def _answers(assistant: "Assistant", rows: "Sequence[BatchRow]", batch: Path) -> Iterator[str]:
-    """Yield each answer as a line of JSON. Raises QuestionError, which names the line of the question."""
+def _answers(assistant: "Assistant", rows: "Sequence[BatchRow]") -> Iterator[str]:
+    """Yield each answer as a line of JSON; a question that cannot be asked is refused, and the batch goes on."""
     show = progress_bar("asking")
     for done, row in enumerate(rows, start=1):
         try:
             answer = assistant.ask(row.question, row.history)
         except QuestionError as error:
-            raise QuestionError(f"{batch} line {row.line}: {error}") from error
+            answer = assistant.decline(row.question, error)
         yield json.dumps({**answer.to_json(), "id": row.id}, ensure_ascii=False)
         show(done, len(rows))
 

@@ -198,15 +198,15 @@ def test_a_malformed_line_of_a_batch_is_named(run: Run, tmp_path: Path, line: st
 
 @pytest.mark.model
 @pytest.mark.parametrize("question", ["  ", "？！😀"])
-def test_a_question_without_words_is_named_and_the_answers_before_it_are_kept(
+def test_a_question_without_words_is_refused_and_the_batch_goes_on(
     run: Run, index: str, tmp_path: Path, question: str
 ) -> None:
-    lines = [json.dumps(row) for row in (BATCH[0], {"id": "b", "question": question})]
+    lines = [json.dumps(row) for row in ({"id": "b", "question": question}, BATCH[0])]
     batch = write_batch(tmp_path / "q.jsonl", *lines)
-    outcome = run("ask", "--batch", batch, "--out", "a.jsonl", "--index", index)
-    assert_complains(outcome, f"{batch} line 2: the question ")
-    (kept,) = (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()
-    assert json.loads(kept)["id"] == "q1"
+    assert run("ask", "--batch", batch, "--out", "a.jsonl", "--index", index).code == 0
+    refused, answered = map(json.loads, (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines())
+    jsonschema.validate(refused, SCHEMA)
+    assert (refused["id"], refused["refusal"]["kind"], answered["id"]) == ("b", "bad_question", "q1")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from app.answering.question import parse_question
 from app.loading import fields as keys
 from app.types import Document, Passage, Refusal
 
-NOT_FOUND, OUT_OF_SCOPE, GREETING = "not_found", "out_of_scope", "greeting"
+NOT_FOUND, OUT_OF_SCOPE, GREETING, BAD_QUESTION = "not_found", "out_of_scope", "greeting", "bad_question"
 
 _GREETING = re.compile(
     r"^(?:(?:你|您|大家)?好[呀啊的吗]*|嗨|哈[喽啰]|hello+|hi+|hey|早上?好?[呀啊]*|早安|(?:上午|中午|下午|晚上)好[呀啊]*|在吗|在不在|有人吗|谢+谢*你?[了啦呀]*|多谢|感谢|thanks?(?: you)?"
@@ -61,6 +61,11 @@ def refusal(documents: Sequence[Document], language: str, is_off_topic: bool) ->
     else:
         message = "收录的文件中没有找到可以回答这个问题的内容，因此不作回答。可查看下方检索到的相近段落。"
     return Refusal(OUT_OF_SCOPE if is_off_topic else NOT_FOUND, message, suggestions(documents))
+
+
+def unreadable(message: str) -> Refusal:
+    """Say why a question cannot be asked."""
+    return Refusal(BAD_QUESTION, message)
 
 
 def suggestions(documents: Sequence[Document], limit: int = NEAR) -> tuple[str, ...]:
