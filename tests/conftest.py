@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from app.assistant import Assistant
 from app.building import build
@@ -13,6 +14,10 @@ from app.config import Settings
 from app.loading import find_sources, load_source
 from app.text import search_tokens
 from app.types import Document, Progress, Vectors
+
+# The same examples in every run: a red run is a change of the code, not luck, and a slow machine is no failure.
+hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("repeatable")
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 
