@@ -550,3 +550,20 @@ def test_reading_a_canonical_text_again_loses_nothing(raw: str) -> None:
 def test_no_text_takes_quadratic_time(raw: str) -> None:
     # Each took minutes to days with one careless pattern or with joining a paragraph line by line.
     assert make_document("x", raw).text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "（联系单位：江苏省教育厅；联系人：陈强；联系电话：025-83335566）",
+        "联系人：陈强，联系电话：025-83335566",
+        "联系人：陈强　　联系电话：025-83335566",
+        "联系人: 陈强 电话: 025-83335566",
+    ],
+)
+def test_a_line_may_give_several_fields(line: str) -> None:
+    document = make_document("a.txt", f"江苏省教育厅\n对第0345号提案的答复\n我们将继续努力，做好工作。\n{line}")
+    for key, value in (("联系人", "陈强"), ("联系电话", "025-83335566")):
+        field = document.field(key)
+        assert field is not None
+        assert (field.value, field.span.of(document.text)) == (value, line)

@@ -1,7 +1,7 @@
 """Canonical lines → the facts a document states about itself, each with the span of the line that states it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from app.loading.paragraphs import DATE_LINE, Line
@@ -112,6 +112,9 @@ def _labelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
     """Yield the lines 「label：value」. Labels that LABELS does not know keep their own word as key."""
     keys = {label: key for key, labels in LABELS.items() for label in labels}
     for i, line in enumerate(lines):
+        if several := _several(line.text, keys):
+            yield from (Field(key, value, _span(lines, starts, i)) for key, value in several)
+            continue
         match = _LABELLED.match(line.text)
         if match is None or len(line.text) > 120:
             continue
@@ -123,6 +126,17 @@ def _labelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
                 yield Field(TITLE, value, _span(lines, starts, i))
         elif len(label) <= OTHER_LABEL_LENGTH and len(line.text) <= 60 and not re.search(r"[。；]", value):
             yield Field(label, value, _span(lines, starts, i))
+
+
+_SEGMENT = re.compile(
+    r"([\u3400-\u9fff]{2,6})\s*[：:]\s*([^；;，,、：:（）()\u3000]+?)\s*(?=[；;，,、（）()\u3000]|\s+[\u3400-\u9fff]{2,6}\s*[：:]|$)"
+)
+
+
+def _several(text: str, keys: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the fields of a line that gives more than one: （联系人：陈强；联系电话：025-83335566）."""
+    found = [(keys[label], value) for label, value in _SEGMENT.findall(text) if label in keys]
+    return found if len(found) > 1 and len(text) <= 120 else []
 
 
 def _unlabelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
