@@ -55,14 +55,17 @@ def run_suite(
     conditions: Mapping[str, Any],
     limit: int | None = None,
     progress: Progress | None = None,
+    resume: bool = True,
 ) -> Run:
     """Answer, score and summarise a suite. Answers of an interrupted run under the same conditions are taken over.
+
+    Without `resume` all are asked anew: of a running server it is not known what changed in it.
 
     An answerer that raises counts as an error of that question; the run goes on.
     """
     questions = suite.questions[:limit]
     kept = WORK / "runs" / f"{suite.name}-{_digest(_run_key(suite, conditions))}.jsonl"
-    known = dict(_kept_answers(kept))
+    known = dict(_kept_answers(kept)) if resume else {}
     kept.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with kept.open("a", encoding="utf-8") as file:
@@ -102,13 +105,14 @@ def _ask_once(ask: Ask, gold: GoldQuestion) -> tuple[Mapping[str, Any] | None, s
 
 
 def _kept_answers(path: Path) -> Iterator[tuple[str, tuple[Mapping[str, Any] | None, str]]]:
-    """Yield the answers of an earlier run; a line that was cut off is asked again."""
+    """Yield the answers of an earlier run; what failed, or was cut off in writing, is asked again."""
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        yield row["id"], (row["answer"], row["error"])
+        if not row["error"]:
+            yield row["id"], (row["answer"], "")
 
 
 def _run_key(suite: Suite, conditions: Mapping[str, Any]) -> bytes:
