@@ -101,7 +101,9 @@ def _run(suite: Suite, settings: Settings, url: str = "", limit: int | None = No
     if misplaced := misplaced_evidence(suite):
         raise SuiteError(f"{suite.name}: {misplaced[0]} ({len(misplaced)} such quotes)")
     ask = open_remote(url) if url else open_local(suite, settings, progress_bar)
-    return run_suite(suite, ask, conditions_of(settings, suite, url), limit, progress_bar(suite.name), resume=not url)
+    return run_suite(
+        suite, ask, conditions_of(settings, suite, url), limit=limit, progress=progress_bar(suite.name), resume=not url
+    )
 
 
 def run_compare(options: argparse.Namespace) -> int:

@@ -53,6 +53,7 @@ def run_suite(
     suite: Suite,
     ask: Ask,
     conditions: Mapping[str, Any],
+    *,
     limit: int | None = None,
     progress: Progress | None = None,
     resume: bool = True,

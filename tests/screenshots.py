@@ -64,7 +64,7 @@ def picture_phone(browser: Browser, url: str) -> None:
 def picture_report(browser: Browser, settings: Settings, path: Path) -> None:
     suite = load_suite("reply", Path(settings.benchmarks), ROOT / "corpus")
     ask_local = open_local(suite, settings, progress_bar)
-    write_html(run_suite(suite, ask_local, conditions_of(settings, suite), None, progress_bar("reply")), path)
+    write_html(run_suite(suite, ask_local, conditions_of(settings, suite), progress=progress_bar("reply")), path)
     save(open_page(browser, path.as_uri(), DESK), "report")
 
 
