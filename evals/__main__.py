@@ -57,9 +57,10 @@ def make_parser() -> argparse.ArgumentParser:
     gathering.add_argument("--feedback", type=Path, metavar="FILE", help="the ratings (default: the setting feedback)")
     gathering.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the candidates go")
     gathering.set_defaults(run=run_collect)
-    bench = commands.add_parser("bench", help="print a table of speed and memory on the reply")
-    bench.add_argument("--rounds", type=int, default=2, help="how often each question is asked (default: 2)")
-    bench.set_defaults(run=run_speed)
+    bench = commands.add_parser("bench", help="measure speed and memory: answers (default), encoder, index")
+    bench.add_argument("what", nargs="?", choices=["answers", "encoder", "index"], default="answers")
+    bench.add_argument("--rounds", type=int, default=2, help="answers: how often each question is asked (default: 2)")
+    bench.set_defaults(run=run_bench)
     return parser
 
 
@@ -159,10 +160,15 @@ def run_collect(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_speed(options: argparse.Namespace) -> int:
-    from evals.bench import run_bench
+def run_bench(options: argparse.Namespace) -> int:
+    if options.what == "encoder":
+        from evals.bench.encoder import bench_encoder
 
-    print(run_bench(options.rounds))
+        print(bench_encoder(load_settings()))
+    else:
+        from evals.bench.answers import bench_answers
+
+        print(bench_answers(options.rounds))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Speed and memory: how long a build, a start and an answer take, and what the server keeps in memory."""
+"""Speed and memory on the reply: how long a build, a start and an answer take, and what the server keeps in memory."""
 
 import json
 import os
@@ -16,10 +16,10 @@ from app.building import build
 from app.config import Settings, load_settings
 from evals.metrics import percentile
 
-QUESTIONS = Path(__file__).parent / "questions" / "reply.jsonl"
+QUESTIONS = Path(__file__).parent.parent / "questions" / "reply.jsonl"
 
 
-def run_bench(rounds: int = 2) -> str:
+def bench_answers(rounds: int = 2) -> str:
     """Measure everything once and return a table; times depend on the machine and on what else it does."""
     settings = load_settings()
     with tempfile.TemporaryDirectory() as folder:
