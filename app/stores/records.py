@@ -86,7 +86,8 @@ class Records(Mapping[str, Document]):
 
     def line(self, position: int) -> bytes:
         """Return a document as it is stored."""
-        return bytes(self._lines[int(self._offsets[position]) : int(self._offsets[position + 1])])
+        line: bytes = self._lines[int(self._offsets[position]) : int(self._offsets[position + 1])]
+        return line
 
     def stamp(self, position: int) -> bytes:
         """Return what a document was made of."""
