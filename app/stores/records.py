@@ -91,7 +91,7 @@ class Records(Mapping[str, Document]):
 
     def stamp(self, position: int) -> bytes:
         """Return what a document was made of."""
-        return self._stamps[position].tobytes()
+        return bytes(self._stamps[position])
 
     def _parse(self, position: int) -> tuple[Document, tuple[Chunk, ...]]:
         row = json.loads(self.line(position))
