@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,6 +27,7 @@ from app.stores import postings, vectors
 from app.stores.local import FORMAT, LocalStore, local_writer, open_local
 from app.text import search_tokens
 from app.types import Document, Encoder, Progress, Vectors
+from evals.bench.engines import BEST, compare_engines
 from evals.bench.plot import draw_lines
 from evals.bench.texts import ARTICLES, DrawnEncoder, make_texts, read_passages
 from evals.metrics import percentile
@@ -36,6 +38,8 @@ REAL_VECTORS = 10_000
 QUESTIONS = 300
 CLIENTS = 16
 CLIENT_SECONDS = 20.0
+COMPARED_AT = 100_000
+"""Chunks at which other BM25 engines are measured."""
 REVISION = 1
 """Raise it when the texts that are made change."""
 
@@ -87,7 +91,10 @@ def bench_index(settings: Settings, chunks: int, work: Path, report: Report) -> 
         [size.chunks for size in sizes],
         {"p50": [size.p50_ms for size in sizes], "p95": [size.p95_ms for size in sizes]},
     )
-    return f"{_table(sizes)}\n\n{_encoding(encoded_per_second, chunks)}\npicture: {work / 'index.svg'}"
+    store = open_local(work / f"index-{min(COMPARED_AT, chunks)}", encoder.name)
+    engines = compare_engines(store, partial(_exactly, store), questions, report("counting for other engines"))
+    encoding = _encoding(encoded_per_second, chunks)
+    return f"{_table(sizes)}\n\n{encoding}\n\n{engines}\n\npicture: {work / 'index.svg'}"
 
 
 def _real_vectors(encoder: Encoder, texts: Sequence[str], work: Path, progress: Progress) -> tuple[Vectors, float]:
@@ -206,10 +213,15 @@ def _recalls(store: LocalStore, encoder: Encoder, questions: Sequence[str]) -> d
         dense.append(np.isin(best, found).mean())
         tokens = search_tokens(question)
         found = store.bm25.best(tokens, 10)
-        with patch.object(postings, "BUDGET", 1 << 62):
-            exact = store.bm25.best(tokens, 10)
+        exact = _exactly(store, tokens, 10)
         sparse.append(np.isin(exact, found).mean() if len(exact) else 1.0)
     return {"dense_recall": float(np.mean(dense)), "sparse_recall": float(np.mean(sparse))}
+
+
+def _exactly(store: LocalStore, tokens: Sequence[str], limit: int = BEST) -> Any:
+    """Return the rows that are best by BM25 when every posting is read."""
+    with patch.object(postings, "BUDGET", 1 << 62):
+        return store.bm25.best(tokens, limit)
 
 
 def _closest(store: LocalStore, vector: Vectors) -> Any:
