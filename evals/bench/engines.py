@@ -44,10 +44,10 @@ def compare_engines(store: LocalStore, exact: Search, questions: Sequence[str], 
             texts += [search_tokens(index_text(document, chunk)) for chunk in store.chunks_of(document.id)]
             progress(len(texts), store.chunk_count)
         with tempfile.TemporaryDirectory() as folder:
-            for name in MAKERS:
+            for name, make in MAKERS.items():
                 if name not in missing:
                     started = time.perf_counter()
-                    search = MAKERS[name](texts, folder)
+                    search = make(texts, folder)
                     engines.append(_measure(name, time.perf_counter() - started, search, asked, truth))
     rows = [f"{e.name:22}{e.p50_ms:8.1f} ms{e.recall:8.3f}" + (f"{e.build:8.1f} s" if e.build else "") for e in engines]
     absent = f"\nnot installed: {', '.join(missing)}" if missing else ""
