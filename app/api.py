@@ -126,6 +126,10 @@ def readyz(request: Request) -> JSONResponse:
     assistant: Assistant | None = request.app.state.assistant
     if assistant is None:
         return error_response(503, "not_ready", str(request.app.state.problem))
+    try:
+        assistant.store.check()
+    except YouJuError as error:
+        return error_response(503, "not_ready", str(error))
     return JSONResponse({"status": "ready", "documents": len(assistant.documents)})
 
 

@@ -15,7 +15,7 @@ from app.config import Settings
 from app.encoders import load_encoder
 from app.errors import NotFoundError, QuestionError
 from app.retrieval import Retriever
-from app.stores import open_store, version_of
+from app.stores import open_store
 from app.types import Answer, Citation, Document, Encoder, Passage, Refusal, Sentence, Store, Turn, Vectors
 
 HISTORY_TURNS = 6
@@ -29,15 +29,13 @@ class Assistant:
         self.settings = settings
         self._encoder = CachedEncoder(encoder)
         self._retriever = Retriever(store, self._encoder, settings.dense_weight)
-        self._version = ""
+        self._seen = store.version
 
     @classmethod
     def open(cls, settings: Settings) -> "Assistant":
         """Open the built index. Raises IndexProblem or EncoderError; the message says what to do."""
         encoder = load_encoder(settings.encoder, threads=settings.threads)
-        version = version_of(settings)
         assistant = cls(settings, open_store(settings, encoder.name, encoder.fingerprint), encoder)
-        assistant._version = version
         assistant.ask("资金总额是多少？")  # The word lists are read at the first question: let no user wait for them.
         return assistant
 
@@ -47,10 +45,10 @@ class Assistant:
         Returns whether it did. Raises IndexProblem if the newer one cannot be opened; the old one goes on answering, and
         the newer one is tried no more.
         """
-        version = version_of(self.settings)
-        if version in ("", self._version):
+        newest = self.store.newest_version()
+        if newest in ("", self._seen):
             return False
-        self._version = version
+        self._seen = newest
         store = open_store(self.settings, self._encoder.name, self._encoder.fingerprint)
         self._retriever = Retriever(store, self._encoder, self.settings.dense_weight)
         return True

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import generations
 from app.chunking import make_chunks
 from app.config import Settings
 from app.errors import IndexProblem, LoadError
@@ -15,7 +14,7 @@ from app.loading import Entry, Source, find_entries, find_sources
 from app.types import Progress, StoreWriter
 
 if TYPE_CHECKING:
-    from app.stores.local import Report
+    from app.stores import Report
 
 READING_CODE = ("text.py", "chunking.py", "loading/*.py", "stores/tokens.py")
 """The modules that decide what an index holds: when one changes, the corpus is read anew."""
@@ -47,20 +46,19 @@ def build(
     sources = _find_sources(paths, root)
     state = {"sources": {source.name: _hash(source) for source in sources}, "max_file_mb": settings.max_file_mb}
     reader = _reader_fingerprint()
-    if not rebuild and (unchanged := _unchanged(root, settings.encoder, {**state, "reader": reader}, started)):
+    if not rebuild and (unchanged := _unchanged(settings, {**state, "reader": reader}, started)):
         return unchanged
-    with generations.builder_lock(root):
-        from app.encoders import load_encoder
-        from app.stores.local import local_writer, unreported
+    from app.encoders import load_encoder
+    from app.stores import store_writer, unreported
 
-        report = report or unreported
-        encoder = load_encoder(settings.encoder, threads=settings.threads)
-        with local_writer(root, encoder, reader=reader, reuse=not rebuild, report=report) as writer:
-            documents, skipped = _take(sources, settings.max_file_mb, writer, report("reading"))
-            if not writer.chunk_count:
-                reasons = "; ".join(skipped.values()) or "no text in it"
-                raise LoadError(f"nothing to index in {', '.join(map(str, paths))}: {reasons}")
-            encoded = writer.commit({**state, "skipped": skipped})
+    report = report or unreported
+    encoder = load_encoder(settings.encoder, threads=settings.threads)
+    with store_writer(settings, encoder, reader=reader, reuse=not rebuild, report=report) as writer:
+        documents, skipped = _take(sources, settings.max_file_mb, writer, report("reading"))
+        if not writer.chunk_count:
+            reasons = "; ".join(skipped.values()) or "no text in it"
+            raise LoadError(f"nothing to index in {', '.join(map(str, paths))}: {reasons}")
+        encoded = writer.commit({**state, "skipped": skipped})
     return BuildReport(documents, writer.chunk_count, encoded, time.perf_counter() - started, skipped=skipped)
 
 
@@ -89,14 +87,17 @@ def _reader_fingerprint() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _unchanged(root: Path, encoder: str, state: Mapping[str, Any], started: float) -> BuildReport | None:
+def _unchanged(settings: Settings, state: Mapping[str, Any], started: float) -> BuildReport | None:
     """Return a report if the whole index stands and was made from just this; reads no model and no vectors."""
+    from app.stores import read_manifest
+
     try:
-        folder, manifest = generations.read_manifest(root)
-        generations.check_files(folder, manifest)
+        manifest = read_manifest(settings)
     except IndexProblem:
         return None
-    if any(manifest.get(key) != state[key] for key in state) or not _is_built_with(encoder, manifest["encoder"]):
+    if any(manifest.get(key) != state[key] for key in state):
+        return None
+    if not _is_built_with(settings.encoder, manifest["encoder"]):
         return None
     seconds = time.perf_counter() - started
     return BuildReport(manifest["documents"], manifest["chunks"], 0, seconds, True, manifest["skipped"])

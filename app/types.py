@@ -238,6 +238,19 @@ class Store(Protocol):
     """Holds documents, their chunks and what is needed to score them. Safe to use from several threads."""
 
     @property
+    def version(self) -> str:
+        """Names what was opened; each build makes another."""
+        ...
+
+    def newest_version(self) -> str:
+        """Return the version that would be opened now; empty if that cannot be told."""
+        ...
+
+    def check(self) -> None:
+        """Raise IndexProblem if the index cannot be read at the moment."""
+        ...
+
+    @property
     def documents(self) -> Mapping[str, Document]:
         """The documents by id, in the order of the corpus; each is read when it is asked for."""
         ...

@@ -56,6 +56,18 @@ class LocalStore:
         self.vectors = VectorIndex(folder, self.chunk_count, manifest["encoder"]["dim"])
         self.bm25 = Bm25(folder / "bm25")
 
+    @property
+    def version(self) -> str:
+        """Names what was opened; each build makes another."""
+        return self.folder.name
+
+    def newest_version(self) -> str:
+        """Return the version that would be opened now; empty if that cannot be told."""
+        return generations.current_line(self.folder.parent).partition(" ")[0]
+
+    def check(self) -> None:
+        """Do nothing: an index that was opened is read from its mapped files whatever becomes of the folder."""
+
     def chunks_of(self, document_id: str) -> Sequence[Chunk]:
         """Return the chunks of a document, in the order of its text. Raises KeyError."""
         return self.documents.chunks_of(document_id)
