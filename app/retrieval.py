@@ -27,7 +27,11 @@ class Retriever:
 
         `words` is what BM25 searches, if it is not the query itself (a translation).
         """
-        vector = self.encoder.encode_queries([query])[0]
+
+        def vector() -> Vectors:
+            embedded: Vectors = self.encoder.encode_queries([query])[0]
+            return embedded
+
         proposed = max(CANDIDATES, limit)
         found = self.store.candidates(vector, search_tokens(words or query), proposed, document_ids)
         fused = fuse(found.dense, found.sparse, self.dense_weight)

@@ -271,9 +271,16 @@ class Store(Protocol):
         ...
 
     def candidates(
-        self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
+        self,
+        vector: Vectors | Callable[[], Vectors],
+        tokens: Sequence[str],
+        limit: int,
+        document_ids: Collection[str] | None = None,
     ) -> Candidates:
-        """Return the union of the `limit` chunks closest to a vector (dim,) and the `limit` best by BM25."""
+        """Return the union of the `limit` chunks closest to a vector (dim,) and the `limit` best by BM25.
+
+        The vector may be given as a function, so that it is made while BM25 searches.
+        """
         ...
 
 

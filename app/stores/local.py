@@ -9,7 +9,9 @@ manifest.json      what all was made of (generations.py)
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,7 @@ class LocalStore:
         self.chunk_count = self.documents.row_count
         self.vectors = VectorIndex(folder, self.chunk_count, manifest["encoder"]["dim"])
         self.bm25 = Bm25(folder / "bm25")
+        self._workers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="bm25")
 
     @property
     def version(self) -> str:
@@ -82,13 +85,23 @@ class LocalStore:
         return [self.documents.chunk(row) for row in rows]
 
     def candidates(
-        self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
+        self,
+        vector: Vectors | Callable[[], Vectors],
+        tokens: Sequence[str],
+        limit: int,
+        document_ids: Collection[str] | None = None,
     ) -> Candidates:
-        """Return the union of the `limit` chunks closest to a vector (dim,) and the `limit` best by BM25."""
+        """Return the union of the `limit` chunks closest to a vector (dim,) and the `limit` best by BM25.
+
+        A function that gives the vector is called while BM25 searches: two cores answer a question sooner than one.
+        """
         allowed = None if document_ids is None else self._rows_of(document_ids)
-        nearest = self.vectors.nearest(vector, limit, allowed)
-        rows = np.union1d(nearest, self.bm25.best(tokens, limit, allowed)).astype(np.int64)
-        return Candidates(rows, self.vectors.cosines(vector, rows), self.bm25.scores(tokens, rows))
+        terms = self.bm25.terms(tokens)
+        searching = self._workers.submit(self.bm25.best, terms, limit, allowed)
+        asked = vector() if callable(vector) else vector
+        nearest = self.vectors.nearest(asked, limit, allowed)
+        rows = np.union1d(nearest, searching.result()).astype(np.int64)
+        return Candidates(rows, self.vectors.cosines(asked, rows), self.bm25.scores(terms, rows))
 
     def _rows_of(self, document_ids: Collection[str]) -> Rows:
         """Return the rows of documents, ascending; ids that the index does not hold have none."""

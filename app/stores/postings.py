@@ -11,6 +11,7 @@ bm25s and tantivy were measured first (`python -m evals bench index` has the fig
 of 40 tokens has millions of postings, nine in ten of them of single characters, and both read (nearly) all of them.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,12 +30,12 @@ K1, B = 1.5, 0.75
 COLUMN_SHARE = 16
 """A token in more than a 16th of all rows is a column: at a byte a row it is about as large as its postings, and to look
 up a row in it takes one step."""
-BUDGET = 250_000
+BUDGET = 150_000
 """How many postings a question may read to find its candidates; a question with fewer is answered exactly."""
-COLUMN_CELLS = 8
-"""So many cells of a column cost what one posting costs: they are read in order."""
-CANDIDATES = 4_000
-"""How many rows are scored in full when a question has more postings than BUDGET."""
+CANDIDATES = 10_000
+"""How many of the postings that were read, by the sums of their rows, make candidates: some 3,000 rows."""
+FEW_ROWS = 4_000
+"""So many chosen rows are scored one by one."""
 BLOCK = 1 << 22
 """Postings that are merged at a time, in memory."""
 
@@ -87,53 +88,11 @@ class Bm25:
         self._column_of[column_terms] = np.arange(len(column_terms))
         self._numbers = {word: number for number, word in enumerate(self.words)}
         mean = max(float(self.lengths.mean()), 1.0) if self.row_count else 1.0
+        self._own = threading.local()
         self._norms = (K1 * (1 - B + B * self.lengths / mean)).astype(np.float32)
 
-    def best(self, tokens: Sequence[str], limit: int, allowed: Rows | None = None) -> Rows:
-        """Return the `limit` rows (of the `allowed` ones, ascending) with the highest scores above 0; ties in order.
-
-        Tokens are read from the rarest on. What is beyond BUDGET does not propose rows, it only scores the CANDIDATES
-        that the rarer tokens propose; so beyond BUDGET a row of nothing but frequent tokens can be missed.
-        """
-        terms = self._terms(tokens)
-        if allowed is not None and len(allowed) <= CANDIDATES:
-            return self._top(tokens, allowed, self.scores(tokens, allowed), limit)
-        read, looked_up = _split(terms, self.row_count)
-        sums = self._sums(read)
-        if allowed is not None:
-            kept = np.zeros_like(sums)
-            kept[allowed] = sums[allowed]
-            sums = kept
-        rows = np.flatnonzero(sums > 0)
-        values = sums[rows]
-        if looked_up:
-            is_kept = values >= _nth_highest(values, CANDIDATES)
-            rows, values = rows[is_kept], values[is_kept]
-            values += self._contributions(looked_up, rows)
-        return self._top(tokens, rows, values, limit)
-
-    def scores(self, tokens: Sequence[str], rows: Rows) -> Vectors:
-        """Return the BM25 score of some rows, float32 (n,), 0 or more, higher is better."""
-        return self._contributions(self._terms(tokens), rows).astype(np.float32)
-
-    def postings(self, terms: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-        """Return rows and counts of some tokens, one token after the other."""
-        sizes = self.frequencies[terms].astype(np.int64)
-        ends = np.cumsum(sizes)
-        rows = np.empty(int(sizes.sum()), np.uint32)
-        counts = np.empty(len(rows), np.uint8)
-        in_columns = self._column_of[terms] >= 0
-        places = _ranges((ends - sizes)[~in_columns], sizes[~in_columns])
-        stored = _ranges(self._starts[terms[~in_columns]], sizes[~in_columns])
-        rows[places], counts[places] = self._rows[stored], self._counts[stored]
-        for i in np.flatnonzero(in_columns):
-            column = self._columns[self._column_of[terms[i]]]
-            rows[ends[i] - sizes[i] : ends[i]] = present = np.flatnonzero(column)
-            counts[ends[i] - sizes[i] : ends[i]] = column[present]
-        return rows, counts
-
-    def _terms(self, tokens: Sequence[str]) -> list[Term]:
-        """Return the tokens that the index knows, the rarest first."""
+    def terms(self, tokens: Sequence[str]) -> list[Term]:
+        """Return the tokens of a question that the index knows, the rarest first."""
         counts: Counter[int] = Counter()
         for token in tokens:
             if (code := code_of(token, self._numbers)) is not None:
@@ -147,29 +106,88 @@ class Bm25:
                 terms.append(Term(index, counts[code] * float(idf), frequency, int(self._column_of[index])))
         return sorted(terms, key=lambda term: term.frequency)
 
-    def _sums(self, terms: Sequence[Term]) -> NDArray[np.float64]:
-        """Return what some tokens contribute to every row, float64 (row_count,)."""
-        listed = [term for term in terms if term.column < 0]
-        slices = [slice(self._starts[term.index], self._starts[term.index + 1]) for term in listed]
-        rows = np.concatenate([np.zeros(0, np.uint32), *(self._rows[part] for part in slices)]).astype(np.intp)
-        counts = np.concatenate([np.zeros(0, np.uint8), *(self._counts[part] for part in slices)]).astype(np.float32)
-        weights = np.repeat([term.weight for term in listed], [term.frequency for term in listed])
+    def best(self, terms: Sequence[Term], limit: int, allowed: Rows | None = None) -> Rows:
+        """Return the `limit` rows (of the `allowed` ones, ascending) with the highest scores above 0; ties in order.
+
+        Tokens are read from the rarest on. What is beyond BUDGET does not propose rows, it only scores the candidates
+        that the rarer tokens propose; so beyond BUDGET a row of nothing but frequent tokens can be missed.
+        """
+        if allowed is not None and len(allowed) <= FEW_ROWS:
+            return _top(allowed, self._contributions(terms, allowed), limit)
+        read, looked_up = _split(terms)
+        hits = max(limit * len(read), CANDIDATES if looked_up else 0)  # a row is hit once a token at most
+        rows, sums = self._proposed(read, hits, allowed)
+        return _top(rows, sums + self._contributions(looked_up, rows), limit)
+
+    def scores(self, terms: Sequence[Term], rows: Rows) -> Vectors:
+        """Return the BM25 score of some rows, float32 (n,), 0 or more, higher is better."""
+        return self._contributions(terms, rows).astype(np.float32)
+
+    def postings(self, terms: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+        """Return rows and counts of some tokens, one token after the other."""
+        sizes = self.frequencies[terms].astype(np.int64)
+        ends = np.cumsum(sizes)
+        rows = np.empty(int(sizes.sum()), np.uint32)
+        counts = np.empty(len(rows), np.uint8)
+        in_columns = self._column_of[terms] >= 0
+        places = _ranges((ends - sizes)[~in_columns], sizes[~in_columns])
+        stored = _ranges(self._starts[terms[~in_columns]], sizes[~in_columns])
+        rows[places], counts[places] = self._rows[stored], self._counts[stored]
+        for i in np.flatnonzero(in_columns):
+            column = self._columns[self._column_of[terms[i]]]
+            rows[ends[i] - sizes[i] : ends[i]] = present = np.flatnonzero(column != 0)
+            counts[ends[i] - sizes[i] : ends[i]] = column[present]
+        return rows, counts
+
+    def _proposed(self, terms: Sequence[Term], hits: int, allowed: Rows | None) -> tuple[Rows, NDArray[np.float64]]:
+        """Return the rows of the `hits` postings with the highest sums, ascending, and the sums.
+
+        What it takes depends on the number of postings alone, not of rows: sums lie in an array of all rows that is
+        kept, and set to 0 again where it was used.
+        """
+        if not terms:
+            return np.zeros(0, np.int64), np.zeros(0)
+        postings = [self._postings_of(term) for term in terms]
+        rows = np.concatenate([found for found, _ in postings]).astype(np.int64)
+        counts = np.concatenate([count for _, count in postings])
+        weights = np.repeat([term.weight for term in terms], [term.frequency for term in terms])
         weights *= counts / (counts + self._norms[rows])
-        sums: NDArray[np.float64] = np.bincount(rows, weights, self.row_count).astype(np.float64, copy=False)
-        for term in terms:
-            if term.column >= 0:
-                column = self._columns[term.column].astype(np.float32)
-                sums += np.float32(term.weight) * (column / (column + self._norms))
-        return sums
+        sums = self._scratch()
+        np.add.at(sums, rows, weights)
+        totals = sums[rows]
+        hit = rows if allowed is None else rows[is_allowed := np.isin(rows, allowed, kind="table")]
+        wanted = totals if allowed is None else totals[is_allowed]
+        best = np.sort(hit[wanted >= _nth_highest(wanted, hits)])
+        best = best[np.flatnonzero(np.diff(best, prepend=-1))]
+        of_best = sums[best]
+        sums[rows] = 0.0
+        return best, of_best
+
+    def _postings_of(self, term: Term) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+        """Return rows and counts of one token."""
+        if term.column < 0:
+            stored = slice(self._starts[term.index], self._starts[term.index + 1])
+            return self._rows[stored], self._counts[stored]
+        column = self._columns[term.column]
+        present = np.flatnonzero(column != 0)
+        return present, column[present]
+
+    def _scratch(self) -> NDArray[np.float64]:
+        """Return this thread's array of a 0 for every row, float64 (row_count,)."""
+        scratch: NDArray[np.float64] | None = getattr(self._own, "sums", None)
+        if scratch is None:
+            self._own.sums = scratch = np.zeros(self.row_count)
+        return scratch
 
     def _contributions(self, terms: Sequence[Term], rows: Rows) -> NDArray[np.float64]:
         """Return what some tokens contribute to some rows, float64 (n,)."""
         sums = np.zeros(len(rows))
         norms = self._norms[rows]
-        columns = [term for term in terms if term.column >= 0]
-        if columns:
-            counts = self._columns[[[term.column] for term in columns], rows].astype(np.float32)
-            sums += np.array([term.weight for term in columns]) @ (counts / (counts + norms))
+        columns = np.array([term.column for term in terms if term.column >= 0], np.int64)
+        if len(columns):
+            cells = columns[:, None] * self.row_count + rows
+            counts = self._columns.reshape(-1).take(cells).astype(np.float32)
+            sums += np.array([term.weight for term in terms if term.column >= 0]) @ (counts / (counts + norms))
         wanted = rows.astype(np.uint32)
         for term in terms:
             if term.column < 0:
@@ -181,24 +199,25 @@ class Bm25:
                 sums[hits] += term.weight * (counts / (counts + norms[hits]))
         return sums
 
-    def _top(self, tokens: Sequence[str], rows: Rows, values: NDArray[Any], limit: int) -> Rows:
-        """Return the best rows, ascending. The values may be off in the last digits, so equals are scored again."""
-        near = rows[values >= max(_nth_highest(values, limit) - 1e-4, 1e-9)]
-        order = np.argsort(-self.scores(tokens, near), kind="stable")[:limit]
-        return np.sort(near[order])
+
+def _top(rows: Rows, scores: NDArray[np.float64], limit: int) -> Rows:
+    """Return the rows with the highest scores above 0, ascending; of equals (to 9 digits) the first ones."""
+    rounded = scores.round(9)
+    order = np.argsort(-rounded, kind="stable")[:limit]
+    return np.sort(rows[order[rounded[order] > 0]])
 
 
-def _split(terms: Sequence[Term], row_count: int) -> tuple[list[Term], list[Term]]:
+def _split(terms: Sequence[Term]) -> tuple[list[Term], list[Term]]:
     """Return the tokens that BUDGET allows to read, at least the rarest one, and the others."""
     spent = 0
     for i, term in enumerate(terms):
-        spent += term.frequency if term.column < 0 else row_count // COLUMN_CELLS
+        spent += term.frequency
         if spent > BUDGET and i:
             return list(terms[:i]), list(terms[i:])
     return list(terms), []
 
 
-def _nth_highest(values: NDArray[Any], n: int) -> float:
+def _nth_highest(values: NDArray[np.float64], n: int) -> float:
     """Return the n-th highest value, or the lowest if there are fewer."""
     if len(values) <= n:
         return float(values.min()) if len(values) else 0.0

@@ -45,6 +45,8 @@ class VectorIndex:
             self._index.add(self.stored.astype(np.float32))
         else:
             self._index = faiss.read_index(str(folder / CLUSTERS), faiss.IO_FLAG_MMAP)
+            lists: Any = faiss.downcast_InvertedLists(self._index.invlists)
+            lists.prefetch_nthread = 0  # threads that read ahead cost more than the reading
             if self._index.ntotal != row_count:
                 raise ValueError(f"{CLUSTERS} holds {self._index.ntotal} vectors, not {row_count}")
 

@@ -36,7 +36,11 @@ def compare_engines(store: LocalStore, exact: Search, questions: Sequence[str], 
     """Measure those libraries that are installed (`pip install -e '.[bench]'`). Returns a table."""
     asked = [search_tokens(question) for question in questions]
     truth = [exact(tokens) for tokens in asked]
-    engines = [_measure("app.stores.postings", 0.0, lambda tokens: store.bm25.best(tokens, BEST), asked, truth)]
+    engines = [
+        _measure(
+            "app.stores.postings", 0.0, lambda tokens: store.bm25.best(store.bm25.terms(tokens), BEST), asked, truth
+        )
+    ]
     missing = [name for name in MAKERS if find_spec(name) is None]
     if len(missing) < len(MAKERS):
         texts = []

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -92,7 +91,9 @@ def bench_index(settings: Settings, chunks: int, work: Path, report: Report) -> 
         {"p50": [size.p50_ms for size in sizes], "p95": [size.p95_ms for size in sizes]},
     )
     store = open_local(work / f"index-{min(COMPARED_AT, chunks)}", encoder.name)
-    engines = compare_engines(store, partial(_exactly, store), questions, report("counting for other engines"))
+    engines = compare_engines(
+        store, lambda tokens: _exactly(store, store.bm25.terms(tokens)), questions, report("counting for other engines")
+    )
     encoding = _encoding(encoded_per_second, chunks)
     return f"{_table(sizes)}\n\n{encoding}\n\n{engines}\n\npicture: {work / 'index.svg'}"
 
@@ -203,17 +204,17 @@ def _recalls(store: LocalStore, encoder: Encoder, questions: Sequence[str]) -> d
         found = store.vectors.nearest(vector, 10)
         best = _closest(store, vector)
         dense.append(np.isin(best, found).mean())
-        tokens = search_tokens(question)
-        found = store.bm25.best(tokens, 10)
-        exact = _exactly(store, tokens, 10)
+        terms = store.bm25.terms(search_tokens(question))
+        found = store.bm25.best(terms, 10)
+        exact = _exactly(store, terms, 10)
         sparse.append(np.isin(exact, found).mean() if len(exact) else 1.0)
     return {"dense_recall": float(np.mean(dense)), "sparse_recall": float(np.mean(sparse))}
 
 
-def _exactly(store: LocalStore, tokens: Sequence[str], limit: int = BEST) -> Any:
+def _exactly(store: LocalStore, terms: Sequence[postings.Term], limit: int = BEST) -> Any:
     """Return the rows that are best by BM25 when every posting is read."""
     with patch.object(postings, "BUDGET", 1 << 62):
-        return store.bm25.best(tokens, limit)
+        return store.bm25.best(terms, limit)
 
 
 def _closest(store: LocalStore, vector: Vectors) -> Any:
