@@ -77,12 +77,14 @@ class Records(Mapping[str, Document]):
 
     def chunks_of(self, document_id: str) -> Sequence[Chunk]:
         """Return the chunks of a document, in the order of its text. Raises KeyError."""
-        return self._read(self.position(document_id))[1]
+        document, parts = self._read(self.position(document_id))
+        return tuple(_chunk(document, part) for part in parts)
 
     def chunk(self, row: int) -> Chunk:
         """Return the chunk of a row."""
         position = int(np.searchsorted(self.first_rows, row, side="right")) - 1
-        return self._read(position)[1][row - int(self.first_rows[position])]
+        document, parts = self._read(position)
+        return _chunk(document, parts[row - int(self.first_rows[position])])
 
     def line(self, position: int) -> bytes:
         """Return a document as it is stored."""
@@ -93,12 +95,10 @@ class Records(Mapping[str, Document]):
         """Return what a document was made of."""
         return bytes(self._stamps[position])
 
-    def _parse(self, position: int) -> tuple[Document, tuple[Chunk, ...]]:
+    def _parse(self, position: int) -> tuple[Document, list[Any]]:
+        """Return a document, and start, end and heading of each of its chunks."""
         row = json.loads(self.line(position))
-        document = _document(row["document"])
-        return document, tuple(
-            chunk_of(document, Span(start, end), tuple(heading)) for start, end, heading in row["chunks"]
-        )
+        return _document(row["document"]), row["chunks"]
 
 
 class RecordsWriter:
@@ -156,3 +156,8 @@ def _document(row: Mapping[str, Any]) -> Document:
     sections = tuple(Section(tuple(section["path"]), Span(**section["span"])) for section in row["sections"])
     fields = tuple(Field(field["key"], field["value"], Span(**field["span"])) for field in row["fields"])
     return Document(**{**row, "sections": sections, "fields": fields})
+
+
+def _chunk(document: Document, part: Sequence[Any]) -> Chunk:
+    start, end, heading = part
+    return chunk_of(document, Span(start, end), tuple(heading))
