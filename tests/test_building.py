@@ -8,10 +8,11 @@ import pytest
 from app import building, generations
 from app.assistant import Assistant
 from app.building import BuildReport, build
+from app.chunking import make_chunks
 from app.config import Settings
 from app.errors import IndexBusyError, LoadError
 from app.stores.local import open_local
-from app.types import Progress
+from app.types import Chunk, Document, Progress
 from tests.conftest import CORPUS, HashingEncoder
 from tests.indexing import chunks, store
 
@@ -86,6 +87,24 @@ def test_only_what_changed_is_encoded(place: Place) -> None:
     assert place.texts()["基金.txt"] == "长三角科创走廊科技成果转化基金总规模200亿元。"
     place.write("揭榜.txt", "揭榜方主体数量达218家。")
     assert counts(place.build()) == (3, 3, 1, False)
+
+
+def test_only_what_changed_is_parsed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunked: list[str] = []
+
+    def make_noted_chunks(document: Document) -> list[Chunk]:
+        chunked.append(document.id)
+        return make_chunks(document)
+
+    monkeypatch.setattr(building, "make_chunks", make_noted_chunks)
+    place.write("法.jsonl", '{"id": "一", "text": "第一条 适用本条例。"}\n{"id": "二", "text": "另一篇。"}\n')
+    place.build()
+    assert chunked == ["基金.txt", "扬帆.txt", "一", "二"]
+    place.write("法.jsonl", '{"id": "一", "text": "第一条 适用本条例。"}\n{"id": "二", "text": "改了。"}\n')
+    place.write("扬帆.txt", SAIL.replace("32", "30"))
+    assert counts(place.build()) == (4, 4, 2, False)
+    assert chunked[4:] == ["扬帆.txt", "二"]
+    assert list(place.texts().values()) == [FUND, SAIL.replace("32", "30"), "第一条 适用本条例。", "改了。"]
 
 
 def test_a_rebuild_encodes_everything(place: Place) -> None:
