@@ -8,27 +8,24 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from app import generations
-from app.chunking import make_chunks
-from app.stores.local import local_writer
 from app.loading import make_document
+from app.text import search_tokens
 from app.types import Encoder
-from tests.conftest import HashingEncoder
+from tests.indexing import ENCODER, store
 
 OLD, NEW = "长三角科技成果转化基金总规模100亿元。", "基金总规模调整为200亿元，由九城市共同组建。"
+DOCUMENTS = 20
+"""So many that a word of one document is no column of the postings, but a list."""
 
 
-def write_once(root: Path, text: str, reuse: bool = True, encoder: Encoder | None = None) -> None:
-    """Write an index of five documents that hold a sentence."""
-    documents = [make_document(f"{i}.txt", f"第{i}号文件。{text}") for i in range(5)]
-    with generations.builder_lock(root), local_writer(root, encoder or HashingEncoder(), reuse=reuse) as writer:
-        for document in documents:
-            writer.add(document, make_chunks(document), bytes.fromhex(document.sha256))
-        writer.commit({})
+def write_once(root: Path, text: str, reuse: bool = True, encoder: Encoder = ENCODER) -> None:
+    """Write an index of documents that hold a sentence."""
+    store(root, [make_document(f"{i}.txt", f"第{i}号文件。{text}") for i in range(DOCUMENTS)], encoder, reuse)
 
 
 def main() -> None:
     root = Path(sys.argv[1])
+    search_tokens("")  # reads the table of folded characters
     for _ in sys.stdin:
         if process := os.fork():
             print(process, flush=True)

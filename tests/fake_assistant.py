@@ -1,6 +1,6 @@
 """A stand-in for the assistant: a short document and a few prepared answers, no index and no model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.assistant import Assistant
 from app.config import Settings
@@ -86,18 +86,17 @@ class FakeAssistant(Assistant):
 
     def __init__(self, documents: Sequence[Document] = (), settings: Settings | None = None) -> None:
         self.settings = settings or Settings(max_question_chars=200)
-        self._held = tuple(documents) or (make_document(),)
+        self._held = {document.id: document for document in documents or [make_document()]}
         self.histories: list[tuple[Turn, ...]] = []
 
     @property
-    def documents(self) -> tuple[Document, ...]:
+    def documents(self) -> Mapping[str, Document]:
         return self._held
 
     def document(self, document_id: str) -> Document:
-        for document in self._held:
-            if document.id == document_id:
-                return document
-        raise NotFoundError(f"没有文件 {document_id}")
+        if document_id not in self._held:
+            raise NotFoundError(f"没有文件 {document_id}")
+        return self._held[document_id]
 
     def ask(
         self,
@@ -115,7 +114,7 @@ class FakeAssistant(Assistant):
             raise QuestionError("问题是空的，请输入要问的内容")
         if question == "你好":
             return make_refusal(question, "greeting", "您好，可以问我文件里写了什么。")
-        document = self._held[0]
+        (document,) = self.first_documents(1)
         if "资助" in question:
             return make_answer(question, document, TALENT, highlights=("1 万余人", "26 亿余元"))
         if "基金" in question:

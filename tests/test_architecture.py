@@ -125,7 +125,9 @@ def test_a_heavy_library_is_imported_in_one_file(library: str) -> None:
 
 def test_the_page_does_not_know_the_index() -> None:
     for module in ("app.chat", "app.api", "app.markup", "app.evidence"):
-        assert not {name for name in all_imports(TREES[module]) if name.startswith(("app.stores", "app.generations", "faiss"))}
+        assert not {
+            name for name in all_imports(TREES[module]) if name.startswith(("app.stores", "app.generations", "faiss"))
+        }
 
 
 def test_only_the_settings_read_the_environment() -> None:

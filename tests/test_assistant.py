@@ -31,7 +31,7 @@ def check_promises(answer: Answer, assistant: Assistant) -> None:
     for citation in answer.citations:
         text = assistant.document(citation.document_id).text
         assert text[citation.start : citation.end] == citation.quote
-        chunk = next(chunk for chunk in assistant.index.chunks if chunk.id == citation.chunk_id)
+        chunk = next(c for c in assistant.store.chunks_of(citation.document_id) if c.id == citation.chunk_id)
         assert chunk.span.start <= citation.start < chunk.span.end
     for sentence in answer.sentences:
         assert sentence.citations
@@ -93,7 +93,7 @@ def test_greets_without_a_citation_or_a_fact(question: str, assistant: Assistant
 
 
 def test_every_suggested_question_is_answered(assistant: Assistant) -> None:
-    suggested = suggestions(assistant.documents, limit=50)
+    suggested = suggestions(assistant.first_documents(50), limit=50)
     assert len(suggested) >= 8
     assert [question for question in suggested if assistant.ask(question).status != "answered"] == []
 

@@ -8,11 +8,13 @@ import pytest
 from app import building, generations
 from app.assistant import Assistant
 from app.building import BuildReport, build
+from app.chunking import make_chunks
 from app.config import Settings
 from app.errors import IndexBusyError, LoadError
-from app.index import open_index, write_index
-from app.types import Progress
+from app.stores.local import open_local
+from app.types import Chunk, Document, Progress
 from tests.conftest import CORPUS, HashingEncoder
+from tests.indexing import chunks, store
 
 pytestmark = pytest.mark.model
 
@@ -38,7 +40,7 @@ class Place:
         return build(self.settings(**other), corpus, rebuild)
 
     def texts(self) -> dict[str, str]:
-        index = open_index(self.index, "e5-small-zh")
+        index = open_local(self.index, "e5-small-zh")
         return {name: document.text for name, document in index.documents.items()}
 
     def pointer(self) -> str:
@@ -75,7 +77,7 @@ def test_an_unchanged_corpus_is_neither_read_nor_encoded(place: Place) -> None:
 
     build(place.settings(), report=report)
     build(place.settings(), report=report)
-    assert stages == ["reading", "encoding", "indexing"]
+    assert stages == ["reading", "encoding"]
 
 
 def test_only_what_changed_is_encoded(place: Place) -> None:
@@ -85,6 +87,24 @@ def test_only_what_changed_is_encoded(place: Place) -> None:
     assert place.texts()["基金.txt"] == "长三角科创走廊科技成果转化基金总规模200亿元。"
     place.write("揭榜.txt", "揭榜方主体数量达218家。")
     assert counts(place.build()) == (3, 3, 1, False)
+
+
+def test_only_what_changed_is_parsed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunked: list[str] = []
+
+    def make_noted_chunks(document: Document) -> list[Chunk]:
+        chunked.append(document.id)
+        return make_chunks(document)
+
+    monkeypatch.setattr(building, "make_chunks", make_noted_chunks)
+    place.write("法.jsonl", '{"id": "一", "text": "第一条 适用本条例。"}\n{"id": "二", "text": "另一篇。"}\n')
+    place.build()
+    assert chunked == ["基金.txt", "扬帆.txt", "一", "二"]
+    place.write("法.jsonl", '{"id": "一", "text": "第一条 适用本条例。"}\n{"id": "二", "text": "改了。"}\n')
+    place.write("扬帆.txt", SAIL.replace("32", "30"))
+    assert counts(place.build()) == (4, 4, 2, False)
+    assert chunked[4:] == ["扬帆.txt", "二"]
+    assert list(place.texts().values()) == [FUND, SAIL.replace("32", "30"), "第一条 适用本条例。", "改了。"]
 
 
 def test_a_rebuild_encodes_everything(place: Place) -> None:
@@ -122,14 +142,13 @@ def test_an_index_of_another_encoder_is_encoded_anew(place: Place, name: str, fi
     place.build()
     other = HashingEncoder()
     other.name, other.fingerprint = name, fingerprint
-    index = open_index(place.index, "e5-small-zh")
-    with generations.builder_lock(place.index):
-        write_index(place.index, list(index.documents.values()), index.chunks, other, manifest=index.manifest)
+    index = open_local(place.index, "e5-small-zh")
+    store(place.index, index.documents.values(), other)
     assert counts(place.build()) == (2, 2, 2, False)
-    assert open_index(place.index, "e5-small-zh").vectors.d == 384
+    assert open_local(place.index, "e5-small-zh").vectors.stored.shape == (2, 384)
 
 
-@pytest.mark.parametrize("name", ["vectors.faiss", generations.CURRENT])
+@pytest.mark.parametrize("name", ["vectors.f16", generations.CURRENT])
 def test_a_damaged_index_is_not_taken_for_an_unchanged_one(place: Place, name: str) -> None:
     place.build()
     folder, _ = generations.read_manifest(place.index)
@@ -243,4 +262,5 @@ def test_the_reply_is_built_as_it_is_read(tmp_path: Path, assistant: Assistant) 
     report = build(Settings(corpus=str(CORPUS), index=str(tmp_path)))
     assert counts(report) == (1, 21, 21, False)
     assert report.seconds > 0
-    assert [chunk.id for chunk in open_index(tmp_path, "e5-small-zh").chunks] == [c.id for c in assistant.index.chunks]
+    expected = assistant.store.chunks_at(range(assistant.store.chunk_count))
+    assert chunks(open_local(tmp_path, "e5-small-zh")) == expected

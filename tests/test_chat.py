@@ -115,9 +115,9 @@ def test_the_text_of_a_page_never_becomes_html() -> None:
         markup.render_turn(HOSTILE, markup.render_question(HOSTILE, 2000), markup.render_answer(answer)),
         markup.render_answer(refusal),
         markup.render_problem(HOSTILE),
-        markup.render_welcome([HOSTILE], [document]),
+        markup.render_welcome([HOSTILE], [document], 1),
         evidence.render_evidence(answer, {document.id: document}),
-        evidence.render_desk([document, document]),
+        evidence.render_desk([document, document], 2),
         evidence.render_document(document),
     ]
     for page in pages:

@@ -18,24 +18,21 @@ import pytest
 
 from app import generations
 from app.errors import IndexBusyError, IndexDamagedError, IndexMissingError, IndexProblem
-from app.index import Index, open_index
+from app.stores.local import LocalStore
 from app.text import search_tokens
 from tests.conftest import HashingEncoder
-from tests.endless_builder import NEW, OLD, write_once
+from tests.endless_builder import DOCUMENTS, NEW, OLD, write_once
+from tests.indexing import chunks, opened
 
 MEND = "Run: youju build --rebuild"
 
 
-def opened(root: Path) -> Index:
-    return open_index(root, HashingEncoder.name, HashingEncoder.fingerprint)
-
-
-def sentence_of(index: Index) -> str:
+def sentence_of(index: LocalStore) -> str:
     """Return the sentence that all documents of an index hold, and check that it is found."""
     (sentence,) = {document.text.partition("。")[2] for document in index.documents.values()}
-    assert {chunk.text.partition("。")[2] for chunk in index.chunks} == {sentence}
+    assert {chunk.text.partition("。")[2] for chunk in chunks(index)} == {sentence}
     vector = HashingEncoder().encode_queries([sentence])[0]
-    assert len(index.candidates(vector, search_tokens(sentence), 10).rows) == 5
+    assert len(index.candidates(vector, search_tokens(sentence), DOCUMENTS).rows) == DOCUMENTS
     return sentence
 
 
@@ -162,15 +159,24 @@ def test_what_a_killed_build_left_is_removed_and_not_what_readers_read(root: Pat
 # --- damage ---------------------------------------------------------------------------------------------------------
 
 FILES = (
-    "documents.jsonl",
-    "chunks.jsonl",
-    "vectors.faiss",
     "manifest.json",
-    "bm25/data.csc.index.npy",
-    "bm25/indices.csc.index.npy",
-    "bm25/indptr.csc.index.npy",
-    "bm25/params.index.json",
-    "bm25/vocab.index.json",
+    "documents.jsonl",
+    "offsets.i64",
+    "first_rows.i64",
+    "ids.u64",
+    "order.i32",
+    "stamps.u8",
+    "keys.u8",
+    "vectors.f16",
+    "bm25/codes.u64",
+    "bm25/words.txt",
+    "bm25/frequencies.i32",
+    "bm25/rows.u32",
+    "bm25/counts.u8",
+    "bm25/starts.i64",
+    "bm25/columns.u8",
+    "bm25/column_terms.i32",
+    "bm25/lengths.i32",
 )
 
 
@@ -208,10 +214,10 @@ def test_a_file_that_is_gone_is_named(root: Path, name: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(root: Path) -> None:
-    path = generation(root) / "chunks.jsonl"
+    path = generation(root) / "offsets.i64"
     path.unlink()
     path.mkdir()
-    assert complaint(root) == f"{root} is damaged: chunks.jsonl cannot be read (Is a directory). {MEND}"
+    assert complaint(root) == f"{root} is damaged: offsets.i64 cannot be read (Is a directory). {MEND}"
 
 
 def test_an_altered_bit_anywhere_in_the_pointer_is_noticed(root: Path) -> None:
@@ -306,15 +312,14 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
 
 
 class WideEncoder(HashingEncoder):
-    """Makes the vectors the largest file: 20 kB."""
+    """Makes the vectors the largest file: 40 kB."""
 
     dim = 1024
+    fingerprint = "hashing-wide"
 
 
-@pytest.mark.parametrize(
-    ("largest", "reason"), [(0, "File too large"), (5000, "the vectors cannot be stored; is the disk full?")]
-)
-def test_a_full_disk_leaves_the_old_index(root: Path, largest: int, reason: str) -> None:
+@pytest.mark.parametrize("largest", [0, 100, 1000, 5000, 40_000])
+def test_a_file_that_cannot_be_written_whole_leaves_the_old_index(root: Path, largest: int) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, limits[1]))
     try:
@@ -322,6 +327,6 @@ def test_a_full_disk_leaves_the_old_index(root: Path, largest: int, reason: str)
             write_once(root, NEW, encoder=WideEncoder())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert str(caught.value) == f"index {root} cannot be written: {reason}; the old one is unchanged"
+    assert str(caught.value) == f"index {root} cannot be written: File too large; the old one is unchanged"
     assert sentence_of(opened(root)) == OLD
     assert not list(root.glob(".g-*"))

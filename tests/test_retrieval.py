@@ -31,6 +31,16 @@ class FixedStore:
     def chunks(self) -> list[Chunk]:
         return [Chunk(f"c{i}", "文件", Span(i, i + 1), "科") for i in range(10)]
 
+    @property
+    def chunk_count(self) -> int:
+        return len(self.chunks)
+
+    def chunks_of(self, document_id: str) -> list[Chunk]:
+        return self.chunks
+
+    def chunks_at(self, rows: Sequence[int]) -> list[Chunk]:
+        return [self.chunks[row] for row in rows]
+
     def chunk_at(self, document_id: str, offset: int) -> Chunk:
         return self.chunks[offset]
 

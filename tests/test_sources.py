@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.errors import LoadError
 from app.loading import Source, find_sources, load_source, make_document
-from app.loading.sources import decode
+from app.loading.sources import decode, find_entries
 from app.types import Document
 from tests.test_loading import SEED, field_lines
 
@@ -168,8 +168,44 @@ def test_a_bulk_file_holds_a_document_a_line(tmp_path: Path, name: str, compress
     assert first.heading_at(0) == ("第一条",)
     assert third.text == ""
     assert first.source == name
-    (source,) = find_sources(path)
-    assert source.count() == 3
+    assert list(stamps(path)) == ["law-1", "law-2", "law-3"]
+
+
+def stamps(path: Path) -> dict[str, bytes]:
+    return {entry.id: entry.stamp for source in find_sources(path) for entry in find_entries(source, max_mb=20)}
+
+
+@pytest.mark.parametrize(("name", "compress"), [("a.jsonl", False), ("a.jsonl.gz", True)])
+def test_the_stamp_of_a_row_changes_with_its_line_and_its_file_only(tmp_path: Path, name: str, compress: bool) -> None:
+    def stamps_of(name: str, *lines: str) -> dict[str, bytes]:
+        content = "".join(f"{line}\n" for line in lines).encode()
+        return stamps(written(tmp_path / name, gzip.compress(content) if compress else content))
+
+    before = stamps_of(name, *ROWS)
+    assert {len(stamp) for stamp in before.values()} == {32}
+    assert len(set(before.values())) == 3
+    changed = stamps_of(name, ROWS[3], row(id="law-4", text="新的一条。"), ROWS[0].replace("2020", "2021"))
+    assert changed["law-3"] == before["law-3"]
+    assert changed["law-1"] != before["law-1"]
+    assert set(changed) == {"law-3", "law-4", "law-1"}
+    assert not set(stamps_of(f"other-{name}", *ROWS).values()) & set(before.values())
+
+
+def test_the_stamp_of_a_text_changes_with_its_bytes_and_its_name_only(tmp_path: Path) -> None:
+    before = stamps(written(tmp_path / "一" / "甲.txt", "基金。"))
+    assert stamps(written(tmp_path / "二" / "甲.txt", "基金。")) == before
+    others = [("甲.txt", "扬帆。"), ("甲.txt", "基金。\n"), ("乙.txt", "基金。"), ("甲.md", "基金。")]
+    found = [stamps(written(tmp_path / str(i) / name, text)) for i, (name, text) in enumerate(others)]
+    assert len({stamp for each in [before, *found] for stamp in each.values()}) == 5
+
+
+def test_an_entry_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
+    written(tmp_path / "图.txt", b"\x89PNG" + bytes(500))
+    (source,) = find_sources(tmp_path)
+    (entry,) = find_entries(source, max_mb=20)
+    assert entry.id == "图.txt"
+    with pytest.raises(LoadError, match=r"^图\.txt is not a text file"):
+        entry.load()
 
 
 def test_the_title_of_a_row_overrules_the_text() -> None:
@@ -221,7 +257,6 @@ def test_a_broken_bulk_file_is_named(tmp_path: Path, name: str, content: bytes) 
     path = written(tmp_path / "a.jsonl.gz", content)
     with pytest.raises(LoadError, match=r"^a\.jsonl\.gz "):
         load(path)
-    assert find_sources(path)[0].count() >= 1
 
 
 def test_halves_of_surrogate_pairs_in_a_row_are_replaced(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class Bm25:
         self._column_of = np.full(len(self.codes), -1, dtype=np.int64)
         self._column_of[column_terms] = np.arange(len(column_terms))
         self._numbers = {word: number for number, word in enumerate(self.words)}
-        mean = max(float(self.lengths.mean()), 1.0) if self.row_count else 1.0
+        mean = float(self.lengths.mean()) if self.lengths.any() else 1.0
         self._own = threading.local()
         self._norms = (K1 * (1 - B + B * self.lengths / mean)).astype(np.float32)
 
