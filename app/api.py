@@ -127,7 +127,7 @@ def readyz(request: Request) -> JSONResponse:
     if assistant is None:
         return error_response(503, "not_ready", str(request.app.state.problem))
     try:
-        assistant.store.check()
+        assistant.check()
     except YouJuError as error:
         return error_response(503, "not_ready", str(error))
     return JSONResponse({"status": "ready", "documents": len(assistant.documents)})

@@ -53,6 +53,10 @@ class Assistant:
         self._retriever = Retriever(store, self._encoder, self.settings.dense_weight)
         return True
 
+    def check(self) -> None:
+        """Raise IndexProblem if the index cannot be read at the moment; the message says what to do."""
+        self.store.check()
+
     @property
     def store(self) -> Store:
         """The index that questions are answered from now."""

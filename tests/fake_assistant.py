@@ -93,6 +93,8 @@ class FakeAssistant(Assistant):
     def documents(self) -> Mapping[str, Document]:
         return self._held
 
+    def check(self) -> None: ...
+
     def document(self, document_id: str) -> Document:
         if document_id not in self._held:
             raise NotFoundError(f"没有文件 {document_id}")

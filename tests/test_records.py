@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -116,7 +117,7 @@ def test_ids_of_any_form_are_told_apart(tmp_path: Path, monkeypatch: pytest.Monk
 class CountingRecords(Records):
     """Remembers which documents it read."""
 
-    def _parse(self, position: int) -> tuple[Document, tuple[Chunk, ...]]:
+    def _parse(self, position: int) -> tuple[Document, list[Any]]:
         self.__dict__.setdefault("parsed", []).append(position)
         return super()._parse(position)
 

@@ -1,6 +1,6 @@
 """Ranking: fusion of the two signals by hand-worked examples, order and limits."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,13 @@ class FixedStore:
     documents: dict[str, Document] = field(default_factory=dict)
     asked: list[tuple[list[str], int, Collection[str] | None]] = field(default_factory=list)
 
+    version = "fixed"
+
+    def newest_version(self) -> str:
+        return self.version
+
+    def check(self) -> None: ...
+
     @property
     def chunks(self) -> list[Chunk]:
         return [Chunk(f"c{i}", "文件", Span(i, i + 1), "科") for i in range(10)]
@@ -45,7 +52,11 @@ class FixedStore:
         return self.chunks[offset]
 
     def candidates(
-        self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
+        self,
+        vector: Vectors | Callable[[], Vectors],
+        tokens: Sequence[str],
+        limit: int,
+        document_ids: Collection[str] | None = None,
     ) -> Candidates:
         self.asked.append((list(tokens), limit, document_ids))
         return Candidates(np.array(self.rows, dtype=np.int64), self.dense, self.sparse)
