@@ -24,7 +24,7 @@ import numpy as np
 
 from app.errors import IndexDamagedError, IndexMismatchError, IndexMissingError
 from app.generations import REBUILD
-from app.stores.milvus_server import NotThereError, Server
+from app.stores.milvus_server import BUILD_SECONDS, NotLoadedError, NotThereError, Server
 from app.types import Candidates, Chunk, Document, Field, Section, Span, Vectors
 
 FORMAT = 1
@@ -32,6 +32,8 @@ FORMAT = 1
 CURRENT = "youju_current"
 DOCUMENTS, CHUNKS = "youju_documents_", "youju_chunks_"
 DENSE, SPARSE = "dense", "sparse"
+PART_CHARS = 15_000
+"""A text of Milvus holds 65,535 bytes, and a character takes up to four."""
 PARTS_A_CALL = 200
 """How many parts of up to 60,000 bytes one call reads; a server limits the size of a reply."""
 ROWS_A_CALL = 500
@@ -136,7 +138,8 @@ class MilvusStore:
 
     def check(self) -> None:
         """Compare what the server holds with the manifest. Raises IndexDamagedError."""
-        for name, expected in ((CHUNKS, self.chunk_count), (DOCUMENTS, int(self.manifest["parts"]))):
+        parts = int(self.manifest["parts"]) + len(cut(to_json(self.manifest)))
+        for name, expected in ((CHUNKS, self.chunk_count), (DOCUMENTS, parts)):
             (found,) = _query(self.server, name + self.generation, "", ["count(*)"], consistency_level="Strong")
             if found["count(*)"] < expected:
                 raise damaged(self.server, f"{name}{self.generation} holds {found['count(*)']} rows of {expected}")
@@ -298,6 +301,15 @@ def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
+def to_json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def cut(text: str) -> list[str]:
+    """Cut a text into parts that a row can hold."""
+    return [text[start : start + PART_CHARS] for start in range(0, len(text), PART_CHARS)]
+
+
 def damaged(server: Server, what: str) -> IndexDamagedError:
     """Return the error that says what is wrong with an index and how to mend it."""
     return IndexDamagedError(f"{server.address.name} is damaged: {what}. {REBUILD}")
@@ -316,7 +328,11 @@ def _query(server: Server, collection: str, expression: str, fields: list[str], 
 
 def _read(server: Server, method: str, collection: str, *arguments: Any, **options: Any) -> Any:
     try:
-        return server.call(method, collection, *arguments, **options)
+        try:
+            return server.call(method, collection, *arguments, **options)
+        except NotLoadedError:
+            server.call("load_collection", collection, timeout=BUILD_SECONDS)
+            return server.call(method, collection, *arguments, **options)
     except NotThereError as error:
         raise damaged(server, f"{collection} is gone (two builds after it was opened, an index is)") from error
 

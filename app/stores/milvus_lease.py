@@ -31,9 +31,11 @@ class Lease:
 
     def take(self) -> None:
         """Raises IndexBusyError if another builder holds the lease."""
-        self._beat()
         try:
+            self._beat()
             self._server.call("create_alias", self._collection, BUILDER)
+        except NotThereError as error:
+            raise self.lost() from error
         except IndexServerError:
             holder = self._holder()
             if not holder:
@@ -54,7 +56,7 @@ class Lease:
 
     def lost(self) -> IndexBusyError:
         name = self._server.address.name
-        return IndexBusyError(f"another build of {name} has taken over, as this one seemed dead; the index is its")
+        return IndexBusyError(f"another build of {name} has taken over, and the index is as that one leaves it")
 
     def give_back(self) -> None:
         self._stop.set()

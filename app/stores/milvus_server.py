@@ -15,7 +15,7 @@ SCHEME = "milvus://"
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 10.0
 """How long a search may take; what builds an index may take BUILD_SECONDS."""
-BUILD_SECONDS = 600.0
+BUILD_SECONDS = 1800
 
 CHANNEL = {
     "grpc.use_local_subchannel_pool": 1,
@@ -30,6 +30,7 @@ Indexes = Mapping[str, tuple[str, str, Mapping[str, int]]]
 """The indexes of a collection: for each field the kind of index, the metric, and its parameters."""
 NOT_FOUND = (100, 4, 1600)
 """Codes of a collection or an alias that is not there: the server's, its older ones, an alias's."""
+NOT_LOADED = 101
 CONNECT_FAILED = 2
 """The code that pymilvus itself gives when it cannot connect."""
 NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN")
@@ -38,6 +39,10 @@ NOT_ALLOWED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 class NotThereError(IndexProblem):
     """A collection or an alias that does not exist; the caller knows what that means."""
+
+
+class NotLoadedError(IndexServerError):
+    """A collection that the server holds on disk only, as milvus-lite does after a start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,9 @@ class Server:
 
     def create_collection(self, name: str, fields: Fields) -> None:
         """Make a collection; its first field is the primary key."""
+        schema = self._connected().create_schema(auto_id=False, enable_dynamic_field=False)
         from pymilvus import DataType
 
-        schema = self._connected().create_schema(auto_id=False, enable_dynamic_field=False)
         for number, (field, (kind, options)) in enumerate(fields.items()):
             schema.add_field(field, DataType[kind], is_primary=number == 0, **options)
         self.call("create_collection", name, schema=schema, consistency_level="Strong", timeout=BUILD_SECONDS)
@@ -103,7 +108,12 @@ class Server:
         indexes = self._connected().prepare_index_params()
         for field, (kind, metric, parameters) in fields.items():
             indexes.add_index(field, index_type=kind, metric_type=metric, params=parameters)
-        self.call("create_index", collection, indexes, timeout=BUILD_SECONDS)
+        # milvus-lite has made an index when it answers; of a cluster pymilvus asks every half second until it has.
+        self.call("create_index", collection, indexes, timeout=BUILD_SECONDS, sync=not self.is_lite())
+
+    def is_lite(self) -> bool:
+        """Tell whether this is milvus-lite, from a file or behind an address."""
+        return "lite" in self.call("get_server_version")
 
     def _connected(self) -> Any:
         """Return the connection, after making it if there is none. Raises IndexServerError, IndexBusyError."""
@@ -129,9 +139,7 @@ class Server:
             from pymilvus import MilvusClient
             from pymilvus.exceptions import ConnectionConfigException
         except ImportError as error:
-            raise IndexProblem(
-                f"{self.address.name} needs pymilvus, which is not installed. Run: pip install 'youju[milvus]'"
-            ) from error
+            raise self._uninstalled("pymilvus") from error
         for library in ("pymilvus", "milvus_lite"):
             # They log each failure with its traceback; our errors say the same in one line.
             logging.getLogger(library).setLevel(logging.CRITICAL)
@@ -149,10 +157,17 @@ class Server:
                     grpc_options=CHANNEL,
                 )
         except ConnectionConfigException as error:
+            if isinstance(error.__cause__, ImportError):
+                raise self._uninstalled("milvus-lite") from error
             raise IndexBusyError(
                 f"{address.name} cannot be opened: another process (a server, a build) has it open, or it is no file "
                 "of milvus-lite. Stop that process, or run a Milvus server for several"
             ) from error
+
+    def _uninstalled(self, library: str) -> IndexProblem:
+        return IndexProblem(
+            f"{self.address.name} needs {library}, which is not installed. Run: pip install 'youju[milvus]'"
+        )
 
     @contextlib.contextmanager
     def _translated(self, method: str, timeout: float) -> Iterator[None]:
@@ -169,6 +184,8 @@ class Server:
             message = " ".join(error.message.split())
             if error.code in NOT_FOUND:
                 raise NotThereError(f"{self.address.name}: {message}") from error
+            if error.code == NOT_LOADED:
+                raise NotLoadedError(f"{self.address.name}: {message}") from error
             code = error.__cause__.code() if isinstance(error.__cause__, grpc.RpcError) else error.code
             if code == CONNECT_FAILED or isinstance(code, grpc.StatusCode):
                 self.close()

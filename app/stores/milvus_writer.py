@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import math
 import pickle
 import tempfile
@@ -28,6 +27,7 @@ from app.stores.milvus import (
     DENSE,
     DOCUMENTS,
     FORMAT,
+    PART_CHARS,
     PARTS_A_CALL,
     ROWS_A_CALL,
     SPARSE,
@@ -36,8 +36,10 @@ from app.stores.milvus import (
     batches,
     check_encoder,
     current_generation,
+    cut,
     read_manifest,
     term,
+    to_json,
 )
 from app.stores.milvus_lease import Lease
 from app.stores.milvus_server import BUILD_SECONDS, Fields, Indexes, NotThereError, Server
@@ -45,8 +47,6 @@ from app.text import search_tokens
 from app.types import Chunk, Document, Encoder, Vectors
 
 K1, B = 1.5, 0.75
-PART_CHARS = 15_000
-"""A text of Milvus holds 65,535 bytes, and a character takes up to four."""
 EXACT_UP_TO = 200_000
 """More vectors than that are searched through HNSW, where the server has it."""
 AHEAD = 100
@@ -134,7 +134,7 @@ class MilvusWriter:
         self._add_parts({"document": asdict(document), "chunks": spans})
         for chunk in chunks:
             text = index_text(document, chunk)
-            content = _json(_chunk_row(chunk))
+            content = to_json(_chunk_row(chunk))
             pickle.dump(_Waiting(number, content if len(content) <= PART_CHARS else "", text), self._spool)
             counts = term_counts(text)
             self._frequencies.update(counts.keys())
@@ -171,7 +171,7 @@ class MilvusWriter:
             "libraries": {"pymilvus": version("pymilvus")},
         }
         self._insert_parts()
-        for number, part in enumerate(_cut(_json(contents)), start=1):
+        for number, part in enumerate(cut(to_json(contents)), start=1):
             self._build("insert", DOCUMENTS + self._generation, [_part_row(-number, part)])
         self._index(contents["vectors"])
         MilvusStore(self._server, self._generation, contents).check()
@@ -205,7 +205,7 @@ class MilvusWriter:
         self._sweep(keep)
 
     def _add_parts(self, content: Any) -> None:
-        parts = _cut(_json(content))
+        parts = cut(to_json(content))
         self._parts += parts
         self._part_count += len(parts)
         if len(self._parts) >= PARTS_A_CALL:
@@ -256,8 +256,7 @@ class MilvusWriter:
         return known, len(missing)
 
     def _kind_of_index(self) -> str:
-        is_large = self._chunk_count > EXACT_UP_TO
-        return "HNSW" if is_large and "lite" not in self._build("get_server_version") else "FLAT"
+        return "HNSW" if self._chunk_count > EXACT_UP_TO and not self._server.is_lite() else "FLAT"
 
     def _index(self, vectors: str) -> None:
         """Seal what was inserted, index and load it."""
@@ -325,14 +324,6 @@ def _is_ours(collection: str) -> bool:
 
 def _key(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
-def _cut(text: str) -> list[str]:
-    return [text[start : start + PART_CHARS] for start in range(0, len(text), PART_CHARS)]
 
 
 def _part_row(number: int, content: str) -> dict[str, Any]:
