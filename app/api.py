@@ -5,6 +5,9 @@ Errors of the API are one shape, {"error": {"code", "message"}}; the message is 
 
 import asyncio
 import contextlib
+import logging
+import threading
+import time
 from html import escape
 from typing import Annotated, Any, Literal
 
@@ -37,6 +40,11 @@ USER_ERRORS: dict[type[YouJuError], tuple[int, str]] = {
 }
 HTTP_CODES = {400: "bad_json", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 503: "not_ready"}
 NO_OBJECT = "the body must be a JSON object, sent with Content-Type: application/json"
+
+REFRESH_SECONDS = 2.0
+"""How often a server looks for a newer index."""
+
+log = logging.getLogger(__name__)
 
 DocumentId = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -86,7 +94,19 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
 def serve(assistant: Assistant, settings: Settings) -> None:
     """Serve until a signal stops it. Raises YouJuError if the address cannot be listened on."""
     with listen(settings.host, settings.port) as listener, contextlib.suppress(KeyboardInterrupt):
+        threading.Thread(target=_keep_fresh, args=[assistant], name="refresh", daemon=True).start()
         Server(create_app(assistant, settings)).run([listener])
+
+
+def _keep_fresh(assistant: Assistant) -> None:
+    """Go over to each newer index by itself; one that cannot be opened is logged, and the old one goes on answering."""
+    while True:
+        time.sleep(REFRESH_SECONDS)
+        try:
+            if assistant.refresh():
+                log.warning("a newer index answers now: %d documents", len(assistant.documents))
+        except errors.IndexProblem as error:
+            log.warning("the newer index cannot be used, the one before goes on answering: %s", error)
 
 
 # --- health ---
@@ -106,6 +126,10 @@ def readyz(request: Request) -> JSONResponse:
     assistant: Assistant | None = request.app.state.assistant
     if assistant is None:
         return error_response(503, "not_ready", str(request.app.state.problem))
+    try:
+        assistant.store.check()
+    except YouJuError as error:
+        return error_response(503, "not_ready", str(error))
     return JSONResponse({"status": "ready", "documents": len(assistant.documents)})
 
 

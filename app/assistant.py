@@ -3,20 +3,20 @@
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from itertools import islice
 
 from app.answering import replies
 from app.answering.citations import make_citation
 from app.answering.conversation import stand_alone
-from app.answering.extractive import Finding, Search, Verdict, find_answer
+from app.answering.extractive import Finding, Verdict, find_answer
 from app.answering.question import language_of, search_words
 from app.cache import CachedEncoder
 from app.config import Settings
 from app.encoders import load_encoder
 from app.errors import NotFoundError, QuestionError
-from app.index import Index, open_index
 from app.retrieval import Retriever
-from app.types import Answer, Citation, Document, Encoder, Passage, Refusal, Sentence, Turn, Vectors
+from app.stores import open_store
+from app.types import Answer, Citation, Document, Encoder, Passage, Refusal, Sentence, Store, Turn, Vectors
 
 HISTORY_TURNS = 6
 """How many earlier turns a follow-up question can lead back through."""
@@ -25,39 +25,57 @@ HISTORY_TURNS = 6
 class Assistant:
     """Answers questions from one index. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, index: Index, encoder: Encoder) -> None:
+    def __init__(self, settings: Settings, store: Store, encoder: Encoder) -> None:
         self.settings = settings
-        self.index = index
         self._encoder = CachedEncoder(encoder)
-        self._retriever = Retriever(index, self._encoder, settings.dense_weight)
+        self._retriever = Retriever(store, self._encoder, settings.dense_weight)
+        self._seen = store.version
 
     @classmethod
     def open(cls, settings: Settings) -> "Assistant":
         """Open the built index. Raises IndexProblem or EncoderError; the message says what to do."""
         encoder = load_encoder(settings.encoder, threads=settings.threads)
-        assistant = cls(settings, open_index(Path(settings.index), encoder.name, encoder.fingerprint), encoder)
+        assistant = cls(settings, open_store(settings, encoder.name, encoder.fingerprint), encoder)
         assistant.ask("资金总额是多少？")  # The word lists are read at the first question: let no user wait for them.
         return assistant
 
+    def refresh(self) -> bool:
+        """Go over to a newer index, if a build has made one; questions under way end with the old one.
+
+        Returns whether it did. Raises IndexProblem if the newer one cannot be opened; the old one goes on answering, and
+        the newer one is tried no more.
+        """
+        newest = self.store.newest_version()
+        if newest in ("", self._seen):
+            return False
+        self._seen = newest
+        store = open_store(self.settings, self._encoder.name, self._encoder.fingerprint)
+        self._retriever = Retriever(store, self._encoder, self.settings.dense_weight)
+        return True
+
     @property
-    def documents(self) -> tuple[Document, ...]:
-        return tuple(self.index.documents.values())
+    def store(self) -> Store:
+        """The index that questions are answered from now."""
+        return self._retriever.store
+
+    @property
+    def documents(self) -> Mapping[str, Document]:
+        """The documents by id, in the order of the corpus; each is read when it is asked for."""
+        return self.store.documents
+
+    def first_documents(self, count: int) -> tuple[Document, ...]:
+        """Return the first documents of the corpus."""
+        return tuple(islice(self.documents.values(), count))
 
     def document(self, document_id: str) -> Document:
         """Return a document of the index. Raises NotFoundError."""
-        try:
-            return self.index.documents[document_id]
-        except KeyError:
-            raise NotFoundError(f"there is no document {document_id!r} in the index") from None
+        return _document(self.store, document_id)
 
     def search(
         self, query: str, passages: int | None = None, document_ids: Sequence[str] | None = None
     ) -> tuple[Passage, ...]:
         """Return the best passages for a query, best first. Raises QuestionError, NotFoundError."""
-        for document_id in document_ids or ():
-            self.document(document_id)
-        query = self._cut(query)
-        return self._retriever.retrieve(query, passages or self.settings.passages, document_ids, search_words(query))
+        return self._search(self._retriever, query, passages, document_ids)
 
     def ask(
         self,
@@ -77,12 +95,17 @@ class Assistant:
         started = time.perf_counter()
         question = self._cut(question)
         full = self._cut(stand_alone(question, _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)))
-        ranked = self.search(full, passages, document_ids)
+        retriever = self._retriever  # The same to the end, whatever is built meanwhile.
+        ranked = self._search(retriever, full, passages, document_ids)
         retrieved = time.perf_counter()
         verdict = Verdict((), 0.0)
         if not replies.is_greeting(question):
-            verdict = find_answer(full, self._searcher(full, ranked, document_ids), self._similarity, self.index)
-        refusal = None if verdict.findings else self._refuse(question, full, ranked, document_ids)
+
+            def search(part: str) -> tuple[Passage, ...]:
+                return ranked if part == full else self._search(retriever, part, None, document_ids)
+
+            verdict = find_answer(full, search, self._similarity, retriever.store)
+        refusal = None if verdict.findings else _refuse(retriever.store, question, full, ranked, document_ids)
         timings = _milliseconds(started, retrieved, time.perf_counter())
         return _make_answer(question, verdict, refusal, ranked, timings)
 
@@ -99,25 +122,38 @@ class Assistant:
             raise QuestionError("the question has no words, only signs; type a question")
         return text
 
-    def _searcher(self, full: str, ranked: Sequence[Passage], document_ids: Sequence[str] | None) -> Search:
-        """Return the search for a part of the question; the whole of it was searched already."""
-        return lambda part: ranked if part == full else self.search(part, None, document_ids)
+    def _search(
+        self, retriever: Retriever, query: str, passages: int | None, document_ids: Sequence[str] | None
+    ) -> tuple[Passage, ...]:
+        for document_id in document_ids or ():
+            _document(retriever.store, document_id)
+        query = self._cut(query)
+        return retriever.retrieve(query, passages or self.settings.passages, document_ids, search_words(query))
 
     def _similarity(self, question: str, sentences: Sequence[str]) -> Vectors:
         """Return the cosines of a question and sentences, float32 (n,)."""
         cosines: Vectors = self._encoder.encode_passages(sentences) @ self._encoder.encode_queries([question])[0]
         return cosines
 
-    def _refuse(
-        self, question: str, full: str, ranked: Sequence[Passage], document_ids: Sequence[str] | None
-    ) -> Refusal:
-        """Return why nothing is answered; questions are suggested from the documents that came nearest."""
-        ids = document_ids or dict.fromkeys(passage.chunk.document_id for passage in ranked)
-        documents = [self.index.documents[document_id] for document_id in ids]
-        language = language_of(question)
-        if replies.is_greeting(question):
-            return replies.greeting(documents, language)
-        return replies.refusal(documents, language, replies.is_off_topic(full, ranked))
+
+def _document(store: Store, document_id: str) -> Document:
+    """Return a document of an index. Raises NotFoundError."""
+    try:
+        return store.documents[document_id]
+    except KeyError:
+        raise NotFoundError(f"there is no document {document_id!r} in the index") from None
+
+
+def _refuse(
+    store: Store, question: str, full: str, ranked: Sequence[Passage], document_ids: Sequence[str] | None
+) -> Refusal:
+    """Return why nothing is answered; questions are suggested from the documents that came nearest."""
+    ids = document_ids or dict.fromkeys(passage.chunk.document_id for passage in ranked)
+    documents = [store.documents[document_id] for document_id in ids]
+    language = language_of(question)
+    if replies.is_greeting(question):
+        return replies.greeting(documents, language)
+    return replies.refusal(documents, language, replies.is_off_topic(full, ranked))
 
 
 def _clean(history: Sequence[Turn], limit: int) -> list[Turn]:

@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import generations
 from app.chunking import make_chunks
 from app.config import Settings
 from app.errors import IndexProblem, LoadError
-from app.loading import Source, find_sources, load_source
-from app.types import Document, Progress
+from app.loading import Entry, Source, find_entries, find_sources
+from app.types import Progress, StoreWriter
 
 if TYPE_CHECKING:
-    from app.index import Report
+    from app.stores import Report
 
-READING_CODE = ("text.py", "chunking.py", "index.py", "loading/*.py")
+READING_CODE = ("text.py", "chunking.py", "loading/*.py", "stores/tokens.py")
 """The modules that decide what an index holds: when one changes, the corpus is read anew."""
 
 
@@ -45,27 +44,22 @@ def build(
     root = Path(settings.index)
     paths = [Path(path) for path in corpus] or [Path(settings.corpus)]
     sources = _find_sources(paths, root)
-    state = {
-        "sources": {source.name: _hash(source) for source in sources},
-        "reader": _reader_fingerprint(),
-        "max_file_mb": settings.max_file_mb,
-    }
-    if not rebuild and (unchanged := _unchanged(root, settings.encoder, state, started)):
+    state = {"sources": {source.name: _hash(source) for source in sources}, "max_file_mb": settings.max_file_mb}
+    reader = _reader_fingerprint()
+    if not rebuild and (unchanged := _unchanged(settings, {**state, "reader": reader}, started)):
         return unchanged
-    with generations.builder_lock(root):
-        from app.encoders import load_encoder
-        from app.index import unreported, write_index
+    from app.encoders import load_encoder
+    from app.stores import store_writer, unreported
 
-        report = report or unreported
-        documents, skipped = _load(sources, settings.max_file_mb, report("reading"))
-        chunks = [chunk for document in documents for chunk in make_chunks(document)]
-        if not chunks:
+    report = report or unreported
+    encoder = load_encoder(settings.encoder, threads=settings.threads)
+    with store_writer(settings, encoder, reader=reader, reuse=not rebuild, report=report) as writer:
+        documents, skipped = _take(sources, settings.max_file_mb, writer, report("reading"))
+        if not writer.chunk_count:
             reasons = "; ".join(skipped.values()) or "no text in it"
             raise LoadError(f"nothing to index in {', '.join(map(str, paths))}: {reasons}")
-        encoder = load_encoder(settings.encoder, threads=settings.threads)
-        manifest: dict[str, Any] = {**state, "skipped": skipped}
-        encoded = write_index(root, documents, chunks, encoder, manifest=manifest, report=report, reuse=not rebuild)
-    return BuildReport(len(documents), len(chunks), encoded, time.perf_counter() - started, skipped=skipped)
+        encoded = writer.commit({**state, "skipped": skipped})
+    return BuildReport(documents, writer.chunk_count, encoded, time.perf_counter() - started, skipped=skipped)
 
 
 def _find_sources(paths: Sequence[Path], root: Path) -> list[Source]:
@@ -93,17 +87,20 @@ def _reader_fingerprint() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _unchanged(root: Path, encoder: str, state: Mapping[str, Any], started: float) -> BuildReport | None:
+def _unchanged(settings: Settings, state: Mapping[str, Any], started: float) -> BuildReport | None:
     """Return a report if the whole index stands and was made from just this; reads no model and no vectors."""
+    from app.stores import read_manifest
+
     try:
-        folder, manifest = generations.read_manifest(root)
-        generations.check_files(folder, manifest)
+        manifest = read_manifest(settings)
     except IndexProblem:
         return None
-    if any(manifest.get(key) != state[key] for key in state) or not _is_built_with(encoder, manifest["encoder"]):
+    if any(manifest.get(key) != state[key] for key in state):
+        return None
+    if not _is_built_with(settings.encoder, manifest["encoder"]):
         return None
     seconds = time.perf_counter() - started
-    return BuildReport(len(manifest["documents"]), manifest["chunks"], 0, seconds, True, manifest["skipped"])
+    return BuildReport(manifest["documents"], manifest["chunks"], 0, seconds, True, manifest["skipped"])
 
 
 def _is_built_with(name: str, built: Mapping[str, Any]) -> bool:
@@ -113,26 +110,40 @@ def _is_built_with(name: str, built: Mapping[str, Any]) -> bool:
     return built["name"] == name and (name != SHIPPED_NAME or built["fingerprint"] == check_files(SHIPPED_FOLDER))
 
 
-def _load(sources: Sequence[Source], max_mb: float, progress: Progress) -> tuple[list[Document], dict[str, str]]:
-    """Return the documents of all files, and why some could not be read. Raises LoadError for an id given twice."""
-    documents: dict[str, Document] = {}
+def _take(
+    sources: Sequence[Source], max_mb: float, writer: StoreWriter, progress: Progress
+) -> tuple[int, dict[str, str]]:
+    """Give the documents of all files to a writer. Returns their number, and why some files could not be read.
+
+    A file with something wrong in it is left out whole, so each is looked through before its documents are taken.
+    Raises LoadError for an id given twice.
+    """
     skipped: dict[str, str] = {}
-    counts = [source.count() for source in sources]
-    total, before = sum(counts), 0
-    for source, count in zip(sources, counts, strict=True):
-        loaded: list[Document] = []
+    source_of: dict[str, Source] = {}
+    for source in sources:
         try:
-            for document in load_source(source, max_mb):
-                loaded.append(document)
-                progress(before + len(loaded), total)
+            ids = [entry.id for entry in find_entries(source, max_mb)]
         except LoadError as error:
             skipped[source.name] = str(error)
-            loaded = []
-        for document in loaded:
-            if (twin := documents.setdefault(document.id, document)) is not document:
-                raise LoadError(
-                    f"document id {document.id!r} stands in both {twin.source} and {document.source}; rename one"
-                )
-        before += count
-        progress(before, total)
-    return list(documents.values()), skipped
+            continue
+        for document_id in ids:
+            if (twin := source_of.setdefault(document_id, source)) is not source:
+                raise LoadError(f"document id {document_id!r} stands in both {twin.name} and {source.name}; rename one")
+    taken = 0
+    for source in dict.fromkeys(source_of.values()):
+        for entry in find_entries(source, max_mb):
+            try:
+                _take_entry(entry, writer)
+                taken += 1
+            except LoadError as error:
+                skipped[source.name] = str(error)
+            progress(taken, len(source_of))
+    return taken, skipped
+
+
+def _take_entry(entry: Entry, writer: StoreWriter) -> None:
+    if writer.has(entry.id, entry.stamp):
+        writer.keep(entry.id)
+    else:
+        document = entry.load()
+        writer.add(document, make_chunks(document), entry.stamp)

@@ -68,10 +68,17 @@ class ChatPage:
         self.feedback = feedback
         self.rating = (STATIC / "rating.html").read_text(encoding="utf-8") if feedback.is_on else ""
         self.limit = assistant.settings.max_question_chars
-        documents = assistant.documents
-        examples = tuple(dict.fromkeys(suggestions(documents[:EXAMPLES], EXAMPLES)))
-        self.welcome = markup.render_welcome(examples, documents)
-        self.desk = evidence.render_desk(documents)
+
+    def welcome(self) -> str:
+        """Return what the talking side shows before the first question."""
+        examples = tuple(dict.fromkeys(suggestions(self.assistant.first_documents(EXAMPLES), EXAMPLES)))
+        shelved = self.assistant.first_documents(markup.SHELVED_DOCUMENTS)
+        return markup.render_welcome(examples, shelved, len(self.assistant.documents))
+
+    def desk(self) -> str:
+        """Return what the reading side shows before the first question."""
+        listed = self.assistant.first_documents(evidence.LISTED_DOCUMENTS)
+        return evidence.render_desk(listed, len(self.assistant.documents))
 
     async def respond(self, typed: str, conversation: Conversation, event: gr.EventData) -> AsyncIterator[list[Any]]:
         """Answer a question that was typed or clicked; yields (box, past, latest, evidence, conversation)."""
@@ -105,7 +112,7 @@ class ChatPage:
 
     def clear(self) -> list[Any]:
         """Begin a new conversation; returns (box, past, latest, evidence, conversation)."""
-        return ["", "", self.welcome, self.desk, Conversation()]
+        return ["", "", self.welcome(), self.desk(), Conversation()]
 
     def open_document(self, wanted: Any) -> str:
         """Return a document for the reading side, given [document_id, start, end] of what to show of it."""
@@ -149,7 +156,7 @@ class ChatPage:
 
     def _panel(self, answer: Answer) -> str:
         if not answer.citations:
-            return self.desk
+            return self.desk()
         ids = {citation.document_id for citation in answer.citations}
         return evidence.render_evidence(
             answer, {document_id: self.assistant.document(document_id) for document_id in ids}

@@ -37,10 +37,19 @@ def make_chunks(document: Document) -> list[Chunk]:
     return [_chunk(document, group) for group in groups]
 
 
+def chunk_of(document: Document, span: Span, heading: tuple[str, ...]) -> Chunk:
+    """Return a span of a document as a chunk; its id follows from both."""
+    return Chunk(f"{document.id}#{span.start}-{span.end}", document.id, span, span.of(document.text), heading)
+
+
+def index_text(document: Document, chunk: Chunk) -> str:
+    """Return what is searched for a chunk: title and heading path in front of its own words, once each."""
+    title = "" if chunk.text.startswith(document.title) else document.title
+    return " ".join(part for part in (title, *chunk.heading, chunk.text) if part)
+
+
 def _chunk(document: Document, pieces: Sequence[_Piece]) -> Chunk:
-    span = Span(pieces[0].span.start, pieces[-1].span.end)
-    chunk_id = f"{document.id}#{span.start}-{span.end}"
-    return Chunk(chunk_id, document.id, span, span.of(document.text), _common_heading(pieces))
+    return chunk_of(document, Span(pieces[0].span.start, pieces[-1].span.end), _common_heading(pieces))
 
 
 def _common_heading(pieces: Sequence[_Piece]) -> tuple[str, ...]:

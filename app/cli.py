@@ -5,7 +5,6 @@ import io
 import json
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,20 +239,20 @@ def run_serve(options: argparse.Namespace) -> int:
 
 
 def run_inspect(options: argparse.Namespace) -> int:
-    from app.index import open_index
+    from app.stores import open_store
 
     settings = settings_of(options)
-    index = open_index(Path(settings.index), settings.encoder)
+    store = open_store(settings, settings.encoder)
     if options.document_id is None:
-        counts = Counter(chunk.document_id for chunk in index.chunks)
-        for document in index.documents.values():
-            print(f"{document.id}\t{document.title}\t{len(document.text)} characters\t{counts[document.id]} chunks")
+        for document in store.documents.values():
+            count = len(store.chunks_of(document.id))
+            print(f"{document.id}\t{document.title}\t{len(document.text)} characters\t{count} chunks")
         return 0
-    if options.document_id not in index.documents:
+    if options.document_id not in store.documents:
         raise NotFoundError(
             f"there is no document {options.document_id!r} in {settings.index}; youju inspect lists them"
         )
-    _print_document(index.documents[options.document_id], index.chunks)
+    _print_document(store.documents[options.document_id], store.chunks_of(options.document_id))
     return 0
 
 
@@ -266,8 +265,7 @@ def _print_document(document: "Document", chunks: "Sequence[Chunk]") -> None:
         print(f"  {section.span.start:6} {section.span.end:6}  {'  ' * (len(section.path) - 1)}{section.path[-1]}")
     print("\nchunks")
     for chunk in chunks:
-        if chunk.document_id == document.id:
-            print(f"  {chunk.span.start:6} {chunk.span.end:6}  {' › '.join(chunk.heading)}\n    {chunk.text}")
+        print(f"  {chunk.span.start:6} {chunk.span.end:6}  {' › '.join(chunk.heading)}\n    {chunk.text}")
 
 
 def run_doctor(options: argparse.Namespace) -> int:

@@ -50,8 +50,8 @@ def _corpus(settings: Settings) -> str:
 
 
 def _index(settings: Settings, encoders: list[Encoder]) -> str:
-    from app.index import open_index
+    from app.stores import open_store
 
     fingerprint = encoders[0].fingerprint if encoders else None
-    index = open_index(Path(settings.index), settings.encoder, fingerprint)
-    return f"{len(index.documents)} documents, {len(index.chunks)} chunks in {settings.index}"
+    store = open_store(settings, settings.encoder, fingerprint)
+    return f"{len(store.documents)} documents, {store.chunk_count} chunks in {settings.index}"

@@ -30,17 +30,17 @@ Mark = tuple[Span, str]
 """A span of the document and the number of the citation that rests on it ("" when it was only looked at)."""
 
 
-def render_desk(documents: Sequence[Document]) -> str:
-    """Return what lies on the reading side before the first question: the one document, or the list of them."""
-    if len(documents) == 1:
+def render_desk(documents: Sequence[Document], count: int) -> str:
+    """Return what lies on the reading side before the first question: the one document, or a list of the first of `count`."""
+    if count == 1:
         return render_document(documents[0])
     rows = "".join(
         f'<li><button type="button" data-open="{escape(document.id)}">{escape(document.title)}</button>'
         f"<small>{escape(_field(document, '文号'))}</small></li>"
-        for document in documents[:LISTED_DOCUMENTS]
+        for document in documents
     )
-    more = "<li>…</li>" if len(documents) > LISTED_DOCUMENTS else ""
-    bar = f'<p class="hint">已收录的 {len(documents)} 份文件</p>'
+    more = "<li>…</li>" if count > len(documents) else ""
+    bar = f'<p class="hint">已收录的 {count} 份文件</p>'
     return _panel("", bar, f'<ul class="list">{rows}{more}</ul>')
 
 

@@ -11,7 +11,8 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,28 +44,34 @@ def builder_lock(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_generation(root: Path, manifest: dict[str, Any], write: Callable[[Path], None]) -> None:
-    """Build a generation and switch readers to it. `write` puts the files into the folder it is given.
+@contextlib.contextmanager
+def staged(root: Path) -> Iterator[Path]:
+    """Give a new folder to write a generation into; it is gone afterwards, unless it was committed.
 
     Killed at any moment, readers see the old generation or the new one. Call it under `builder_lock`.
     """
-    name = f"g-{uuid.uuid4().hex[:12]}"
-    staging = root / f".{name}"
-    replaced = current_line(root).partition(" ")[0]
+    folder = root / f".g-{uuid.uuid4().hex[:12]}"
     try:
-        staging.mkdir()
-        write(staging)
-        files = sorted(path for path in staging.rglob("*") if path.is_file())
-        hashes = {path.relative_to(staging).as_posix(): _sha256(path) for path in files}
-        content = json.dumps(manifest | {"files": hashes}, ensure_ascii=False, indent=1).encode()
-        (staging / MANIFEST).write_bytes(content)
-        for path in [*staging.rglob("*"), staging]:
-            _sync(path)
-        staging.rename(root / name)
-        _switch(root, f"{name} {hashlib.sha256(content).hexdigest()}\n")
+        folder.mkdir()
+        yield folder
     except OSError as error:
-        shutil.rmtree(staging, ignore_errors=True)
         raise IndexProblem(f"index {root} cannot be written: {error.strerror}; the old one is unchanged") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def commit(staging: Path, manifest: Mapping[str, Any]) -> None:
+    """Make a staged folder the generation that readers open; the hash of each of its files goes into the manifest."""
+    root, name = staging.parent, staging.name.removeprefix(".")
+    replaced = current_line(root).partition(" ")[0]
+    names = sorted(path.relative_to(staging).as_posix() for path in staging.rglob("*") if path.is_file())
+    hashes = dict(zip(names, _hash_all(staging / file for file in names), strict=True))
+    content = json.dumps({**manifest, "files": hashes}, ensure_ascii=False, indent=1).encode()
+    (staging / MANIFEST).write_bytes(content)
+    for path in [*staging.rglob("*"), staging]:
+        _sync(path)
+    staging.rename(root / name)
+    _switch(root, f"{name} {hashlib.sha256(content).hexdigest()}\n")
     _remove_old(root, keep=(name, replaced))
 
 
@@ -95,14 +102,20 @@ def read_manifest(root: Path) -> tuple[Path, dict[str, Any]]:
     return folder, manifest
 
 
-def check_files(folder: Path, manifest: dict[str, Any]) -> None:
+def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Compare each file of a generation with its hash. Raises IndexDamagedError, which names the file."""
-    for name, digest in manifest["files"].items():
+    names = list(manifest["files"])
+    for name in names:
         try:
-            is_whole = _sha256(folder / name) == digest
+            (folder / name).stat()
         except OSError as error:
             raise _unreadable(folder, name, error) from error
-        if not is_whole:
+    try:
+        found = _hash_all(folder / name for name in names)
+    except OSError as error:
+        raise _unreadable(folder, Path(error.filename).relative_to(folder).as_posix(), error) from error
+    for name, digest in zip(names, found, strict=True):
+        if manifest["files"][name] != digest:
             raise damaged(folder.parent, f"{name} was altered")
 
 
@@ -141,6 +154,12 @@ def _remove_old(root: Path, keep: Collection[str]) -> None:
     for path in [*root.glob(".g-*"), *root.glob("g-*")]:
         if path.name not in keep:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _hash_all(paths: Iterable[Path]) -> list[str]:
+    """Return the SHA-256 of files, as many at once as there are cores: a large index is read in a second or two."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(_sha256, paths))
 
 
 def _sha256(path: Path) -> str:

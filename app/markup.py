@@ -51,15 +51,18 @@ def render_turn(answer_id: str, question: str, reply: str, state: str = "done") 
     )
 
 
-def render_welcome(examples: Sequence[str], documents: Sequence[Document]) -> str:
-    """Return what stands there before the first question; the shelf is for phones, where no document lies open."""
+def render_welcome(examples: Sequence[str], shelved: Sequence[Document], count: int) -> str:
+    """Return what stands there before the first question; the shelf is for phones, where no document lies open.
+
+    `count` is the number of all documents, of which the shelf holds the first.
+    """
     titles = "、".join(
         f'<button type="button" data-open="{escape(document.id)}">{escape(document.title)}</button>'
-        for document in documents[:SHELVED_DOCUMENTS]
+        for document in shelved
     )
     return (
         '<section class="welcome"><h2>想查什么，直接问。</h2>'
-        f"<p>只依据已收录的 {len(documents)} 份文件作答，每一句都附原文；文件没有写的，会直说没有。</p>"
+        f"<p>只依据已收录的 {count} 份文件作答，每一句都附原文；文件没有写的，会直说没有。</p>"
         f'{_suggestions(examples)}<p class="shelf">翻看原文：{titles}</p></section>'
     )
 

@@ -7,8 +7,9 @@ import numpy as np
 from app.text import search_tokens
 from app.types import Encoder, Passage, Store, Vectors
 
-CANDIDATES = 1000
-"""How many chunks each of the two signals proposes; their scores are standardised over the union."""
+CANDIDATES = 100
+"""How many chunks each of the two signals proposes; their scores are standardised over the union. On 31,521 chunks of
+statutes 100 rank better than 1,000 (nDCG@10 .514 against .505), elsewhere as well (within .002)."""
 
 
 class Retriever:
@@ -27,18 +28,14 @@ class Retriever:
         `words` is what BM25 searches, if it is not the query itself (a translation).
         """
         vector = self.encoder.encode_queries([query])[0]
-        found = self.store.candidates(vector, search_tokens(words or query), CANDIDATES, document_ids)
+        proposed = max(CANDIDATES, limit)
+        found = self.store.candidates(vector, search_tokens(words or query), proposed, document_ids)
         fused = fuse(found.dense, found.sparse, self.dense_weight)
         order = np.argsort(-fused, kind="stable")[:limit]
+        chunks = self.store.chunks_at(found.rows[order].tolist())
         return tuple(
-            Passage(
-                chunk=self.store.chunks[int(found.rows[i])],
-                score=float(fused[i]),
-                rank=rank,
-                dense=float(found.dense[i]),
-                sparse=float(found.sparse[i]),
-            )
-            for rank, i in enumerate(order, start=1)
+            Passage(chunk, float(fused[i]), rank, float(found.dense[i]), float(found.sparse[i]))
+            for rank, (i, chunk) in enumerate(zip(order, chunks, strict=True), start=1)
         )
 
 

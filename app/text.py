@@ -27,7 +27,9 @@ _NO_FULL_STOP = re.compile(
 """What stands before a dot that ends no sentence: an initial, an abbreviation, the number of an item."""
 _NEW_SENTENCE = re.compile(r"\s+[A-Z]")
 _IN_ADDRESS = re.compile(r"(?<=[A-Za-z\d/=])[!?](?=[A-Za-z\d/=_])")
-_TOKEN = re.compile(r"[a-z0-9]+(?:[.,:/+_-][a-z0-9]+)*%?|[\u3400-\u9fff\U00020000-\U0003ffff〇]+", re.ASCII)
+WORD_PATTERN = r"[a-z0-9]+(?:[.,:/+_-][a-z0-9]+)*%?"
+"""A search token that is not Chinese, in folded text: a word, a number, a date; ASCII letters and digits only."""
+_TOKEN = re.compile(WORD_PATTERN + r"|[\u3400-\u9fff\U00020000-\U0003ffff〇]+", re.ASCII)
 
 
 def is_cjk(character: str) -> bool:

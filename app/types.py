@@ -226,7 +226,8 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Chunks worth ranking: `rows` index `Store.chunks`; `dense` are cosines, `sparse` BM25 scores (higher is closer)."""
+    """Chunks worth ranking: `rows` number them in the order of the corpus, ascending; `dense` are cosines, `sparse` BM25
+    scores (higher is closer), both known for every row."""
 
     rows: NDArray[np.int64]
     dense: Vectors
@@ -234,20 +235,68 @@ class Candidates:
 
 
 class Store(Protocol):
-    """Holds documents, their chunks and what is needed to score them."""
+    """Holds documents, their chunks and what is needed to score them. Safe to use from several threads."""
 
     @property
-    def documents(self) -> Mapping[str, Document]: ...
+    def version(self) -> str:
+        """Names what was opened; each build makes another."""
+        ...
+
+    def newest_version(self) -> str:
+        """Return the version that would be opened now; empty if that cannot be told."""
+        ...
+
+    def check(self) -> None:
+        """Raise IndexProblem if the index cannot be read at the moment."""
+        ...
 
     @property
-    def chunks(self) -> Sequence[Chunk]: ...
+    def documents(self) -> Mapping[str, Document]:
+        """The documents by id, in the order of the corpus; each is read when it is asked for."""
+        ...
+
+    @property
+    def chunk_count(self) -> int: ...
+
+    def chunks_of(self, document_id: str) -> Sequence[Chunk]:
+        """Return the chunks of a document, in the order of its text. Raises KeyError."""
+        ...
 
     def chunk_at(self, document_id: str, offset: int) -> Chunk:
         """Return the chunk of a document that holds an offset, or the last one before it."""
+        ...
+
+    def chunks_at(self, rows: Sequence[int]) -> list[Chunk]:
+        """Return the chunks of some rows."""
         ...
 
     def candidates(
         self, vector: Vectors, tokens: Sequence[str], limit: int, document_ids: Collection[str] | None = None
     ) -> Candidates:
         """Return the union of the `limit` chunks closest to a vector (dim,) and the `limit` best by BM25."""
+        ...
+
+
+class StoreWriter(Protocol):
+    """Takes the documents of a corpus in their order; readers see nothing of it until `commit` has returned."""
+
+    def has(self, document_id: str, stamp: bytes) -> bool:
+        """Tell whether the present index holds a document made of just this, so that `keep` can take it over."""
+        ...
+
+    def keep(self, document_id: str) -> None:
+        """Take over a document of the present index with its chunks and vectors."""
+        ...
+
+    def add(self, document: Document, chunks: Sequence[Chunk], stamp: bytes) -> None:
+        """Add a document that is new or has changed; `stamp` (32 bytes) says what it was made of."""
+        ...
+
+    @property
+    def chunk_count(self) -> int:
+        """How many chunks were taken so far."""
+        ...
+
+    def commit(self, manifest: Mapping[str, Any]) -> int:
+        """Switch readers to what was taken. Returns how many texts had to be encoded."""
         ...

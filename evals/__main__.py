@@ -60,6 +60,9 @@ def make_parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure speed and memory: answers (default), encoder, index")
     bench.add_argument("what", nargs="?", choices=["answers", "encoder", "index"], default="answers")
     bench.add_argument("--rounds", type=int, default=2, help="answers: how often each question is asked (default: 2)")
+    bench.add_argument(
+        "--chunks", type=int, default=1_000_000, metavar="N", help="index: up to how many (default: 1000000)"
+    )
     bench.set_defaults(run=run_bench)
     return parser
 
@@ -165,6 +168,10 @@ def run_bench(options: argparse.Namespace) -> int:
         from evals.bench.encoder import bench_encoder
 
         print(bench_encoder(load_settings()))
+    elif options.what == "index":
+        from evals.bench.index import bench_index
+
+        print(bench_index(load_settings(), options.chunks, WORK / "bench", progress_bar))
     else:
         from evals.bench.answers import bench_answers
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app import generations
 from app.chunking import make_chunks
-from app.index import write_index
+from app.stores.local import local_writer
 from app.loading import make_document
 from app.types import Encoder
 from tests.conftest import HashingEncoder
@@ -21,9 +21,10 @@ OLD, NEW = "长三角科技成果转化基金总规模100亿元。", "基金总�
 def write_once(root: Path, text: str, reuse: bool = True, encoder: Encoder | None = None) -> None:
     """Write an index of five documents that hold a sentence."""
     documents = [make_document(f"{i}.txt", f"第{i}号文件。{text}") for i in range(5)]
-    chunks = [chunk for document in documents for chunk in make_chunks(document)]
-    with generations.builder_lock(root):
-        write_index(root, documents, chunks, encoder or HashingEncoder(), manifest={}, reuse=reuse)
+    with generations.builder_lock(root), local_writer(root, encoder or HashingEncoder(), reuse=reuse) as writer:
+        for document in documents:
+            writer.add(document, make_chunks(document), bytes.fromhex(document.sha256))
+        writer.commit({})
 
 
 def main() -> None:

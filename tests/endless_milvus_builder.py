@@ -14,9 +14,14 @@ from app.chunking import make_chunks
 from app.loading import make_document
 from app.stores import milvus_lease
 from app.stores.milvus_writer import MilvusWriter
+from app.types import Document
 from tests.conftest import HashingEncoder
 
 OLD, NEW = "长三角科技成果转化基金总规模100亿元。", "基金总规模调整为200亿元，由九城市共同组建。"
+
+
+def stamp_of(document: Document) -> bytes:
+    return bytes.fromhex(document.sha256)
 
 
 def write_once(url: str, text: str) -> None:
@@ -25,10 +30,10 @@ def write_once(url: str, text: str) -> None:
     documents.append(make_document("same.txt", "专此函复。", title="乙"))
     with MilvusWriter(url, HashingEncoder(), reader="r") as writer:
         for document in documents:
-            if writer.has(document.id, document.sha256):
+            if writer.has(document.id, stamp_of(document)):
                 writer.keep(document.id)
             else:
-                writer.add(document, make_chunks(document))
+                writer.add(document, make_chunks(document), stamp_of(document))
         writer.commit({"text": text})
 
 

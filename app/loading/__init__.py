@@ -8,6 +8,6 @@ fields.py      canonical lines → 文号, date, contact … with the lines that
 """
 
 from app.loading.document import make_document
-from app.loading.sources import Source, find_sources, load_source
+from app.loading.sources import Entry, Source, find_entries, find_sources, load_source
 
-__all__ = ["Source", "find_sources", "load_source", "make_document"]
+__all__ = ["Entry", "Source", "find_entries", "find_sources", "load_source", "make_document"]

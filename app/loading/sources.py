@@ -1,15 +1,15 @@
 """Which documents a corpus holds, and reading their bytes as text."""
 
-import contextlib
 import gzip
 import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from app.errors import LoadError
 from app.loading.document import make_document
@@ -49,15 +49,6 @@ class Source:
         opener = gzip.open if self.name.lower().endswith(".gz") else open
         return cast(TextIO, opener(self.path, "rt", encoding="utf-8-sig", newline="\n"))
 
-    def count(self) -> int:
-        """Return how many documents the file holds, as far as it can be read."""
-        count = 0
-        if self.is_bulk:
-            with contextlib.suppress(*UNREADABLE), self.open_bulk() as file:
-                for line in file:
-                    count += bool(line.strip())
-        return max(count, 1)
-
     def sha256(self) -> str:
         """Return the hash of the file's bytes. Raises LoadError."""
         try:
@@ -93,15 +84,30 @@ def _name_of(path: Path) -> str:
     return "".join(character if character.isprintable() else "�" for character in name)
 
 
-def load_source(source: Source, max_mb: float) -> Iterator[Document]:
-    """Yield the documents of a file. Raises LoadError, which names the file."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document of a file, not read yet. `stamp` (32 bytes) changes with whatever the document is made of."""
+
+    id: str
+    stamp: bytes
+    load: Callable[[], Document]
+    """Reads it; raises LoadError, which names the file."""
+
+
+def find_entries(source: Source, max_mb: float) -> Iterator[Entry]:
+    """Yield the documents of a file, unread. Raises LoadError, which names the file."""
     try:
         if source.is_bulk:
-            yield from _load_bulk(source)
+            yield from _bulk_entries(source)
         else:
-            yield _load_text(source, max_mb)
+            yield _text_entry(source, max_mb)
     except UNREADABLE as error:
         raise _unreadable(source.name, error) from error
+
+
+def load_source(source: Source, max_mb: float) -> Iterator[Document]:
+    """Yield the documents of a file. Raises LoadError, which names the file."""
+    return (entry.load() for entry in find_entries(source, max_mb))
 
 
 def _unreadable(name: str, error: Exception) -> LoadError:
@@ -109,12 +115,16 @@ def _unreadable(name: str, error: Exception) -> LoadError:
     return LoadError(f"{name} cannot be read: {reason}")
 
 
-def _load_text(source: Source, max_mb: float) -> Document:
+def _text_entry(source: Source, max_mb: float) -> Entry:
     size = source.path.stat().st_size
     if size > max_mb * 1_000_000:
         limit = f"{max_mb:g} MB (setting max_file_mb)"
         raise LoadError(f"{source.name} has {size / 1e6:.0f} MB, more than {limit}; split it or raise the limit")
     content = source.path.read_bytes()
+    return Entry(source.name, _stamp(source.name, content), lambda: _load_text(source, content))
+
+
+def _load_text(source: Source, content: bytes) -> Document:
     raw = decode(content, source.name)
     sha256 = hashlib.sha256(content).hexdigest()
     name = Path(source.name).name.removesuffix(source.path.suffix)
@@ -122,6 +132,10 @@ def _load_text(source: Source, max_mb: float) -> Document:
     if not document.text:
         raise LoadError(f"{source.name} is empty; remove it or put its text there")
     return document
+
+
+def _stamp(name: str, content: bytes) -> bytes:
+    return hashlib.sha256(name.encode("utf-8") + b"\n" + content).digest()
 
 
 def decode(content: bytes, name: str) -> str:
@@ -161,22 +175,23 @@ def _is_common(character: str) -> bool:
         return False
 
 
-def _load_bulk(source: Source) -> Iterator[Document]:
-    """Yield the documents of a .jsonl file, one object `{"id", "title", "text", …}` a line."""
+def _bulk_entries(source: Source) -> Iterator[Entry]:
+    """Yield the documents of a .jsonl file, one object `{"id", "title", "text", …}` a line, unread."""
     lines_of: dict[str, int] = {}
     with source.open_bulk() as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             place = f"{source.name} line {number}"
-            document = _bulk_document(line, place, source.name)
-            if document.id in lines_of:
-                raise LoadError(f"{place} has the id {document.id!r}, as line {lines_of[document.id]} has")
-            lines_of[document.id] = number
-            yield document
+            row = _bulk_row(line, place)
+            if row["id"] in lines_of:
+                raise LoadError(f"{place} has the id {row['id']!r}, as line {lines_of[row['id']]} has")
+            lines_of[row["id"]] = number
+            content = line.encode()
+            yield Entry(row["id"], _stamp(source.name, content), partial(_load_row, row, content, source.name))
 
 
-def _bulk_document(line: str, place: str, source: str) -> Document:
+def _bulk_row(line: str, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -185,10 +200,14 @@ def _bulk_document(line: str, place: str, source: str) -> Document:
         raise LoadError(f'{place} must be an object with the strings "id" and "text"')
     if not row["id"].isprintable():
         raise LoadError(f"{place} has an id with control characters")
+    return row
+
+
+def _load_row(row: Mapping[str, Any], content: bytes, source: str) -> Document:
     plain = {key: _one_line(str(row[key])) for key in row if _is_plain(row[key]) and key not in ("id", "text")}
     title = plain.pop("title", "")
     extra = tuple(outside_field(_one_line(key), value) for key, value in plain.items() if value)
-    sha256 = hashlib.sha256(line.encode()).hexdigest()
+    sha256 = hashlib.sha256(content).hexdigest()
     return make_document(row["id"], row["text"], name=row["id"], title=title, source=source, sha256=sha256, extra=extra)
 
 

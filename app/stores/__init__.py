@@ -1,1 +1,49 @@
-"""Where an index is kept."""
+"""Where an index lives: a folder of this machine, or Milvus where the setting index_url names it.
+
+local.py       a folder, one generation after the other
+records.py     documents and their chunks
+vectors.py     vectors, and FAISS to find the closest
+postings.py    BM25
+tokens.py      the tokens of many texts at once
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from app import generations
+from app.config import Settings
+from app.stores.local import Report, local_writer, open_local, unreported
+from app.types import Encoder, Store, StoreWriter
+
+__all__ = ["Report", "open_store", "read_manifest", "store_writer", "unreported"]
+
+
+def open_store(settings: Settings, encoder_name: str, encoder_fingerprint: str | None = None) -> Store:
+    """Open the index that the settings name. Raises IndexProblem; the message says what to do."""
+    return open_local(Path(settings.index), encoder_name, encoder_fingerprint)
+
+
+def read_manifest(settings: Settings) -> Mapping[str, Any]:
+    """Return what the index was made of, once it is found whole. Raises IndexProblem."""
+    folder, manifest = generations.read_manifest(Path(settings.index))
+    generations.check_files(folder, manifest)
+    return manifest
+
+
+@contextlib.contextmanager
+def store_writer(
+    settings: Settings, encoder: Encoder, *, reader: str, reuse: bool = True, report: Report = unreported
+) -> Iterator[StoreWriter]:
+    """Give the writer of the index that the settings name; no other build may run meanwhile. Raises IndexBusyError.
+
+    With `reuse`, texts that the present index holds keep their vectors, if its encoder is the same, and documents can
+    be kept whole, if they were read by the same `reader` (a fingerprint of the code that reads files).
+    """
+    root = Path(settings.index)
+    with (
+        generations.builder_lock(root),
+        local_writer(root, encoder, reader=reader, reuse=reuse, report=report) as writer,
+    ):
+        yield writer

@@ -22,10 +22,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from app.errors import IndexDamagedError, IndexMismatchError, IndexMissingError
+from app.errors import IndexDamagedError, IndexMissingError, IndexProblem
 from app.generations import REBUILD
+from app.stores.local import check_made_for
 from app.stores.milvus_server import BUILD_SECONDS, NotLoadedError, NotThereError, Server
-from app.types import Candidates, Chunk, Document, Field, Section, Span, Vectors
+from app.stores.records import REMEMBERED, Record, parse_record
+from app.types import Candidates, Chunk, Document, Span, Vectors
 
 FORMAT = 1
 """Raise it when the collections of an index change their form."""
@@ -39,19 +41,18 @@ PARTS_A_CALL = 200
 ROWS_A_CALL = 500
 MOST_FOUND = 16_384
 """No search or query of Milvus returns more."""
-DOCUMENTS_KEPT = 256
-"""How many parsed documents a store keeps in memory."""
+NO_TERM = 2**32 - 2
+"""The last dimension that Milvus has; a text without tokens has a weight there, as a vector may not be empty."""
 
-Record = tuple[Document, tuple[Chunk, ...]]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a document lies: its number in the corpus, its parts and the rows of its chunks."""
+    """Where a document lies: its number in the corpus, what it was made of, its parts and the rows of its chunks."""
 
     number: int
-    sha256: str
+    stamp: str
     parts: range
     rows: range
 
@@ -63,7 +64,7 @@ def open_milvus(url: str, encoder_name: str, fingerprint: str | None = None) -> 
         generation = current_generation(server)
         try:
             manifest = read_manifest(server, generation)
-            check_encoder(server.address.name, manifest, encoder_name, fingerprint)
+            check_made_for(server.address.name, manifest, encoder_name, fingerprint, FORMAT)
             store = MilvusStore(server, generation, manifest)
             store.check()
             return store
@@ -100,27 +101,14 @@ def read_manifest(server: Server, generation: str) -> dict[str, Any]:
     return manifest
 
 
-def check_encoder(where: str, manifest: Mapping[str, Any], name: str, fingerprint: str | None = None) -> None:
-    """Compare an index with this program and the encoder in the settings. Raises IndexMismatchError."""
-    if manifest.get("format") != FORMAT:
-        raise IndexMismatchError(f"{where} has format {manifest.get('format')}, not {FORMAT}. {REBUILD}")
-    built = manifest["encoder"]
-    if built["name"] != name:
-        raise IndexMismatchError(
-            f"{where} was built with encoder {built['name']} ({built['dim']} dims); settings name {name}. {REBUILD}"
-        )
-    if fingerprint is not None and built["fingerprint"] != fingerprint:
-        raise IndexMismatchError(f"{where} was built with other weights of encoder {name}. {REBUILD}")
-
-
 class MilvusStore:
     """One generation of an index in Milvus; implements `Store`. Safe to use from several threads."""
 
     def __init__(self, server: Server, generation: str, manifest: Mapping[str, Any]) -> None:
         self.server = server
-        self.generation = generation
+        self.version = generation
         self.manifest = manifest
-        self.record = lru_cache(maxsize=DOCUMENTS_KEPT)(lambda document_id: self.records([document_id])[document_id])
+        self.record = lru_cache(maxsize=REMEMBERED)(lambda document_id: self.records([document_id])[document_id])
         self._directory: dict[str, Place] | None = None
         self._lock = threading.Lock()
 
@@ -132,17 +120,20 @@ class MilvusStore:
     def chunk_count(self) -> int:
         return int(self.manifest["chunks"])
 
-    def is_current(self) -> bool:
-        """Tell whether no build has replaced this index. Raises IndexServerError, IndexMissingError."""
-        return current_generation(self.server) == self.generation
+    def newest_version(self) -> str:
+        """Return the version that would be opened now; empty if that cannot be told."""
+        try:
+            return current_generation(self.server)
+        except IndexProblem:
+            return ""
 
     def check(self) -> None:
-        """Compare what the server holds with the manifest. Raises IndexDamagedError."""
+        """Compare what the server holds with the manifest. Raises IndexDamagedError, IndexServerError."""
         parts = int(self.manifest["parts"]) + len(cut(to_json(self.manifest)))
         for name, expected in ((CHUNKS, self.chunk_count), (DOCUMENTS, parts)):
-            (found,) = _query(self.server, name + self.generation, "", ["count(*)"], consistency_level="Strong")
+            (found,) = _query(self.server, name + self.version, "", ["count(*)"], consistency_level="Strong")
             if found["count(*)"] < expected:
-                raise damaged(self.server, f"{name}{self.generation} holds {found['count(*)']} rows of {expected}")
+                raise damaged(self.server, f"{name}{self.version} holds {found['count(*)']} rows of {expected}")
 
     def close(self) -> None:
         """Give the connection up."""
@@ -179,7 +170,7 @@ class MilvusStore:
             _parse(self.server, f"document {document_id!r}", [parts[part] for part in place.parts])
             for document_id, place in zip(document_ids, places, strict=True)
         )
-        return dict(zip(document_ids, map(_record, contents), strict=True))
+        return dict(zip(document_ids, map(parse_record, contents), strict=True))
 
     @property
     def directory(self) -> Mapping[str, Place]:
@@ -198,7 +189,7 @@ class MilvusStore:
         """Return parts of the documents' collection by number. Raises IndexDamagedError if one is gone."""
         found: dict[int, str] = {}
         for some in batches(numbers, PARTS_A_CALL):
-            rows = _query(self.server, DOCUMENTS + self.generation, _among("part", some), ["part", "content"])
+            rows = _query(self.server, DOCUMENTS + self.version, _among("part", some), ["part", "content"])
             found |= {int(row["part"]): str(row["content"]) for row in rows}
         return {number: _get(self.server, found, number) for number in numbers}
 
@@ -206,7 +197,7 @@ class MilvusStore:
         """Return one field of chunks by row. Raises IndexDamagedError if a row is gone."""
         found: dict[int, Any] = {}
         for some in batches([int(row) for row in rows], ROWS_A_CALL):
-            hits = _query(self.server, CHUNKS + self.generation, _among("row", some), ["row", field])
+            hits = _query(self.server, CHUNKS + self.version, _among("row", some), ["row", field])
             found |= {int(hit["row"]): hit[field] for hit in hits}
         return {int(row): _get(self.server, found, int(row)) for row in rows}
 
@@ -251,7 +242,7 @@ class MilvusStore:
         (hits,) = _read(
             self.server,
             "search",
-            CHUNKS + self.generation,
+            CHUNKS + self.version,
             [wanted],
             filter=chosen,
             limit=limit,
@@ -266,7 +257,7 @@ class MilvusStore:
         found: dict[str, Vectors] = {}
         for some in batches(keys, ROWS_A_CALL):
             among = f"key in {json.dumps(list(some))}"
-            rows = _query(self.server, CHUNKS + self.generation, among, ["key", DENSE], limit=MOST_FOUND)
+            rows = _query(self.server, CHUNKS + self.version, among, ["key", DENSE], limit=MOST_FOUND)
             found |= {row["key"]: np.array(row[DENSE], np.float32) for row in rows}
         return found
 
@@ -291,8 +282,8 @@ class _Documents(Mapping[str, Document]):
 
 
 def term(token: str) -> int:
-    """Return the dimension of a token, 0 to 2^32 - 2. In a million tokens, about one in 4,000 shares its own."""
-    return zlib.crc32(token.encode("utf-8")) % (2**32 - 1)
+    """Return the dimension of a token, 0 to NO_TERM - 1. In a million tokens, about one in 4,000 shares its own."""
+    return zlib.crc32(token.encode("utf-8")) % NO_TERM
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -348,19 +339,6 @@ def _parse(server: Server, what: str, parts: Sequence[str]) -> Any:
         return json.loads("".join(parts))
     except ValueError as error:
         raise damaged(server, f"{what} is cut short") from error
-
-
-def _record(content: Mapping[str, Any]) -> Record:
-    row = content["document"]
-    sections = tuple(Section(tuple(section["path"]), Span(**section["span"])) for section in row["sections"])
-    fields = tuple(Field(field["key"], field["value"], Span(**field["span"])) for field in row["fields"])
-    document = Document(**{**row, "sections": sections, "fields": fields})
-    spans = [Span(start, end) for _, start, end, _ in content["chunks"]]
-    chunks = tuple(
-        Chunk(chunk_id, document.id, span, span.of(document.text), tuple(heading))
-        for span, (chunk_id, _, _, heading) in zip(spans, content["chunks"], strict=True)
-    )
-    return document, chunks
 
 
 def _chunk(row: Mapping[str, Any]) -> Chunk:

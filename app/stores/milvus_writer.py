@@ -9,32 +9,31 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from app.chunking import index_text
 from app.errors import (
     IndexDamagedError,
     IndexMismatchError,
     IndexMissingError,
     IndexProblem,
 )
-from app.index import Report, index_text, unreported
+from app.stores.local import Report, check_made_for, unreported
 from app.stores.milvus import (
     CHUNKS,
     CURRENT,
     DENSE,
     DOCUMENTS,
     FORMAT,
+    NO_TERM,
     PART_CHARS,
     PARTS_A_CALL,
     ROWS_A_CALL,
     SPARSE,
     MilvusStore,
-    Record,
     batches,
-    check_encoder,
     current_generation,
     cut,
     read_manifest,
@@ -43,10 +42,11 @@ from app.stores.milvus import (
 )
 from app.stores.milvus_lease import Lease
 from app.stores.milvus_server import BUILD_SECONDS, Fields, Indexes, NotThereError, Server
+from app.stores.postings import K1, B
+from app.stores.records import Record, record_row
 from app.text import search_tokens
 from app.types import Chunk, Document, Encoder, Vectors
 
-K1, B = 1.5, 0.75
 EXACT_UP_TO = 200_000
 """More vectors than that are searched through HNSW, where the server has it."""
 AHEAD = 100
@@ -92,7 +92,7 @@ class MilvusWriter:
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _abandon, as the rest
         self._directory: list[tuple[str, str, int, int, int, int]] = []
         self._parts: list[str] = []
-        self._part_count, self._chunk_count, self._token_count = 0, 0, 0
+        self._part_count, self.chunk_count, self._token_count = 0, 0, 0
         self._frequencies: Counter[int] = Counter()
 
     def __enter__(self) -> "MilvusWriter":
@@ -112,12 +112,12 @@ class MilvusWriter:
 
     # --- what the index shall hold ---
 
-    def has(self, document_id: str, sha256: str) -> bool:
+    def has(self, document_id: str, stamp: bytes) -> bool:
         """Tell whether a document stands in the current index just so, read and encoded as it would be now."""
         if self._old is None or self._old.manifest.get("reader") != self._reader:
             return False
         place = self._old.directory.get(document_id)
-        return place is not None and place.sha256 == sha256
+        return place is not None and place.stamp == stamp.hex()
 
     def keep(self, document_id: str) -> None:
         """Take a document over unchanged. Raises KeyError if the current index lacks it."""
@@ -125,13 +125,12 @@ class MilvusWriter:
         if document_id not in self._ahead:
             start = self._old.directory[document_id].number
             self._ahead = self._old.records(list(self._old.directory)[start : start + AHEAD])
-        self.add(*self._ahead.pop(document_id))
+        self.add(*self._ahead.pop(document_id), bytes.fromhex(self._old.directory[document_id].stamp))
 
-    def add(self, document: Document, chunks: Sequence[Chunk]) -> None:
-        """Take a document in; documents come in corpus order."""
-        number, first_part, first_row = len(self._directory), self._part_count, self._chunk_count
-        spans = [(chunk.id, chunk.span.start, chunk.span.end, chunk.heading) for chunk in chunks]
-        self._add_parts({"document": asdict(document), "chunks": spans})
+    def add(self, document: Document, chunks: Sequence[Chunk], stamp: bytes) -> None:
+        """Take a document in, in the order of the corpus; `stamp` says what it was made of."""
+        number, first_part, first_row = len(self._directory), self._part_count, self.chunk_count
+        self._add_parts(record_row(document, chunks))
         for chunk in chunks:
             text = index_text(document, chunk)
             content = to_json(_chunk_row(chunk))
@@ -139,10 +138,8 @@ class MilvusWriter:
             counts = term_counts(text)
             self._frequencies.update(counts.keys())
             self._token_count += counts.total()
-            self._chunk_count += 1
-        self._directory.append(
-            (document.id, document.sha256, first_part, self._part_count, first_row, self._chunk_count)
-        )
+            self.chunk_count += 1
+        self._directory.append((document.id, stamp.hex(), first_part, self._part_count, first_row, self.chunk_count))
 
     def commit(self, manifest: Mapping[str, Any]) -> int:
         """Make the new generation the current one. Returns how many texts had to be encoded.
@@ -163,7 +160,7 @@ class MilvusWriter:
                 "dim": self._encoder.dim,
             },
             "documents": len(self._directory),
-            "chunks": self._chunk_count,
+            "chunks": self.chunk_count,
             "parts": self._part_count,
             "directory": [first, self._part_count],
             "vectors": self._kind_of_index(),
@@ -191,6 +188,7 @@ class MilvusWriter:
 
     def _read_old(self) -> None:
         """Open the index that is to be replaced, for what can be taken over from it; remove what was left over."""
+        encoder = self._encoder
         with contextlib.suppress(IndexMissingError):
             self._replaced = current_generation(self._server)
         keep = [self._generation, self._replaced]
@@ -198,7 +196,7 @@ class MilvusWriter:
             with contextlib.suppress(IndexDamagedError, IndexMismatchError):
                 manifest = read_manifest(self._server, self._replaced)
                 keep.append(manifest["replaces"])
-                check_encoder(self._server.address.name, manifest, self._encoder.name, self._encoder.fingerprint)
+                check_made_for(self._server.address.name, manifest, encoder.name, encoder.fingerprint, FORMAT)
                 old = MilvusStore(self._server, self._replaced, manifest)
                 old.check()
                 self._old = old if self._reuse else None
@@ -220,7 +218,7 @@ class MilvusWriter:
     def _write_chunks(self) -> int:
         """Insert the chunks of the spool with their vectors and weights. Returns how many texts had to be encoded."""
         progress, encoded, row = self._report("encoding"), 0, 0
-        average = self._token_count / max(1, self._chunk_count)
+        average = max(1.0, self._token_count / max(1, self.chunk_count))
         for waiting in self._waiting():
             vectors, fresh = self._vectors([chunk.text for chunk in waiting])
             encoded += fresh
@@ -231,19 +229,29 @@ class MilvusWriter:
                     "key": _key(chunk.text),
                     "content": chunk.content,
                     DENSE: vectors[_key(chunk.text)],
-                    SPARSE: weights(term_counts(chunk.text), self._frequencies, self._chunk_count, average),
+                    SPARSE: self._weights(chunk.text, average) or {NO_TERM: 1.0},
                 }
                 for i, chunk in enumerate(waiting)
             ]
             self._build("insert", CHUNKS + self._generation, rows)
             row += len(rows)
-            progress(row, self._chunk_count)
+            progress(row, self.chunk_count)
         return encoded
+
+    def _weights(self, text: str, average: float) -> dict[int, float]:
+        """Return what each token of a text adds to its BM25 score when a question holds it once.
+
+        BM25 as Lucene has it (Kamphuis et al., ECIR 2020, eq. 2, without the constant factor k1 + 1).
+        """
+        counts, total = term_counts(text), self.chunk_count
+        norm = K1 * (1 - B + B * counts.total() / average)
+        idf = {term: math.log(1 + (total - (df := self._frequencies[term]) + 0.5) / (df + 0.5)) for term in counts}
+        return {term: idf[term] * count / (count + norm) for term, count in counts.items()}
 
     def _waiting(self) -> Iterator[list[_Waiting]]:
         """Yield the chunks of the spool, some at a time."""
         self._spool.seek(0)
-        for numbers in batches(range(self._chunk_count), ROWS_A_CALL):
+        for numbers in batches(range(self.chunk_count), ROWS_A_CALL):
             yield [pickle.load(self._spool) for _ in numbers]
 
     def _vectors(self, texts: Sequence[str]) -> tuple[dict[str, Vectors], int]:
@@ -256,7 +264,7 @@ class MilvusWriter:
         return known, len(missing)
 
     def _kind_of_index(self) -> str:
-        return "HNSW" if self._chunk_count > EXACT_UP_TO and not self._server.is_lite() else "FLAT"
+        return "HNSW" if self.chunk_count > EXACT_UP_TO and not self._server.is_lite() else "FLAT"
 
     def _index(self, vectors: str) -> None:
         """Seal what was inserted, index and load it."""
@@ -301,21 +309,9 @@ class MilvusWriter:
         self._server.close()
 
 
-def weights(counts: Counter[int], frequencies: Mapping[int, int], total: int, average: float) -> dict[int, float]:
-    """Return what each token of a text adds to its BM25 score when a question holds it once.
-
-    BM25 as Lucene has it (Kamphuis et al., ECIR 2020, eq. 2, without the constant factor k1 + 1), k1 = 1.5, b = 0.75.
-    """
-    norm = K1 * (1 - B + B * counts.total() / average)
-    return {
-        term: math.log(1 + (total - frequencies[term] + 0.5) / (frequencies[term] + 0.5)) * count / (count + norm)
-        for term, count in counts.items()
-    }
-
-
 def term_counts(text: str) -> Counter[int]:
-    """Return how often each token stands in a text; one without any holds the empty token, as the local store has it."""
-    return Counter(term(token) for token in search_tokens(text) or [""])
+    """Return how often each token stands in a text."""
+    return Counter(map(term, search_tokens(text)))
 
 
 def _is_ours(collection: str) -> bool:

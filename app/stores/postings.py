@@ -1,0 +1,364 @@
+"""BM25 on disk: an inverted index that is written in order, memory-mapped, and merged with what changed.
+
+codes.u64        the tokens (tokens.py), ascending; words.txt has the words
+frequencies.i32  in how many rows each token occurs
+rows.u32, counts.u8, starts.i64   token i stands in rows[starts[i]:starts[i + 1]], ascending, counts[…] times each
+columns.u8       tokens that stand in more than one row of COLUMN_SHARE instead have a count for every row
+column_terms.i32 which tokens those are
+lengths.i32      the number of tokens of each row
+
+bm25s and tantivy were measured first (`python -m evals bench index` has the figures): on a million chunks a question
+of 40 tokens has millions of postings, nine in ten of them of single characters, and both read (nearly) all of them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.stores.tokens import WORD, TokenCounts, code_of
+from app.types import Vectors
+
+K1, B = 1.5, 0.75
+"""Saturation of counts and weight of lengths, as in the measurements that chose these tokens."""
+COLUMN_SHARE = 16
+"""A token in more than a 16th of all rows is a column: at a byte a row it is about as large as its postings, and to look
+up a row in it takes one step."""
+BUDGET = 250_000
+"""How many postings a question may read to find its candidates; a question with fewer is answered exactly."""
+COLUMN_CELLS = 8
+"""So many cells of a column cost what one posting costs: they are read in order."""
+CANDIDATES = 4_000
+"""How many rows are scored in full when a question has more postings than BUDGET."""
+BLOCK = 1 << 22
+"""Postings that are merged at a time, in memory."""
+
+Rows = NDArray[np.int64]
+
+
+class Counts(Protocol):
+    """Tokens of some rows: freshly counted ones, or those of an index that is there."""
+
+    @property
+    def codes(self) -> NDArray[np.uint64]: ...
+    @property
+    def words(self) -> Sequence[str]: ...
+    @property
+    def lengths(self) -> NDArray[np.int32]: ...
+    @property
+    def frequencies(self) -> NDArray[np.int32]: ...
+    def postings(self, terms: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+        """Return rows and counts of some tokens, one token after the other."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A token of a question: its place among `codes`, and its idf times how often the question has it."""
+
+    index: int
+    weight: float
+    frequency: int
+    column: int
+    """Its place among the columns, or -1."""
+
+
+class Bm25:
+    """An opened index of `row_count` rows. Scores as Lucene does (Kamphuis et al., ECIR 2020), without the factor k1 + 1."""
+
+    def __init__(self, folder: Path) -> None:
+        """Map the files. Raises OSError or ValueError if one is absent or of a wrong size."""
+        self.codes = _read(folder / "codes.u64", np.uint64)
+        self.words = (folder / "words.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        self.lengths = _read(folder / "lengths.i32", np.int32)
+        self.frequencies = _read(folder / "frequencies.i32", np.int32)
+        self.row_count = len(self.lengths)
+        self._starts = _read(folder / "starts.i64", np.int64)
+        self._rows = _map(folder / "rows.u32", np.uint32)
+        self._counts = _map(folder / "counts.u8", np.uint8)
+        column_terms = _read(folder / "column_terms.i32", np.int32)
+        self._columns = _map(folder / "columns.u8", np.uint8).reshape(len(column_terms), self.row_count)
+        self._column_of = np.full(len(self.codes), -1, dtype=np.int64)
+        self._column_of[column_terms] = np.arange(len(column_terms))
+        self._numbers = {word: number for number, word in enumerate(self.words)}
+        mean = max(float(self.lengths.mean()), 1.0) if self.row_count else 1.0
+        self._norms = (K1 * (1 - B + B * self.lengths / mean)).astype(np.float32)
+
+    def best(self, tokens: Sequence[str], limit: int, allowed: Rows | None = None) -> Rows:
+        """Return the `limit` rows (of the `allowed` ones, ascending) with the highest scores above 0; ties in order.
+
+        Tokens are read from the rarest on. What is beyond BUDGET does not propose rows, it only scores the CANDIDATES
+        that the rarer tokens propose; so beyond BUDGET a row of nothing but frequent tokens can be missed.
+        """
+        terms = self._terms(tokens)
+        if allowed is not None and len(allowed) <= CANDIDATES:
+            return self._top(tokens, allowed, self.scores(tokens, allowed), limit)
+        read, looked_up = _split(terms, self.row_count)
+        sums = self._sums(read)
+        if allowed is not None:
+            kept = np.zeros_like(sums)
+            kept[allowed] = sums[allowed]
+            sums = kept
+        rows = np.flatnonzero(sums > 0)
+        values = sums[rows]
+        if looked_up:
+            is_kept = values >= _nth_highest(values, CANDIDATES)
+            rows, values = rows[is_kept], values[is_kept]
+            values += self._contributions(looked_up, rows)
+        return self._top(tokens, rows, values, limit)
+
+    def scores(self, tokens: Sequence[str], rows: Rows) -> Vectors:
+        """Return the BM25 score of some rows, float32 (n,), 0 or more, higher is better."""
+        return self._contributions(self._terms(tokens), rows).astype(np.float32)
+
+    def postings(self, terms: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+        """Return rows and counts of some tokens, one token after the other."""
+        sizes = self.frequencies[terms].astype(np.int64)
+        ends = np.cumsum(sizes)
+        rows = np.empty(int(sizes.sum()), np.uint32)
+        counts = np.empty(len(rows), np.uint8)
+        in_columns = self._column_of[terms] >= 0
+        places = _ranges((ends - sizes)[~in_columns], sizes[~in_columns])
+        stored = _ranges(self._starts[terms[~in_columns]], sizes[~in_columns])
+        rows[places], counts[places] = self._rows[stored], self._counts[stored]
+        for i in np.flatnonzero(in_columns):
+            column = self._columns[self._column_of[terms[i]]]
+            rows[ends[i] - sizes[i] : ends[i]] = present = np.flatnonzero(column)
+            counts[ends[i] - sizes[i] : ends[i]] = column[present]
+        return rows, counts
+
+    def _terms(self, tokens: Sequence[str]) -> list[Term]:
+        """Return the tokens that the index knows, the rarest first."""
+        counts: Counter[int] = Counter()
+        for token in tokens:
+            if (code := code_of(token, self._numbers)) is not None:
+                counts[code] += 1
+        wanted = np.array(sorted(counts), dtype=np.uint64)
+        terms = []
+        for code, index in zip(wanted.tolist(), np.searchsorted(self.codes, wanted).tolist(), strict=True):
+            if index < len(self.codes) and int(self.codes[index]) == code:
+                frequency = int(self.frequencies[index])
+                idf = np.log(1 + (self.row_count - frequency + 0.5) / (frequency + 0.5))
+                terms.append(Term(index, counts[code] * float(idf), frequency, int(self._column_of[index])))
+        return sorted(terms, key=lambda term: term.frequency)
+
+    def _sums(self, terms: Sequence[Term]) -> NDArray[np.float64]:
+        """Return what some tokens contribute to every row, float64 (row_count,)."""
+        listed = [term for term in terms if term.column < 0]
+        slices = [slice(self._starts[term.index], self._starts[term.index + 1]) for term in listed]
+        rows = np.concatenate([np.zeros(0, np.uint32), *(self._rows[part] for part in slices)]).astype(np.intp)
+        counts = np.concatenate([np.zeros(0, np.uint8), *(self._counts[part] for part in slices)]).astype(np.float32)
+        weights = np.repeat([term.weight for term in listed], [term.frequency for term in listed])
+        weights *= counts / (counts + self._norms[rows])
+        sums: NDArray[np.float64] = np.bincount(rows, weights, self.row_count).astype(np.float64, copy=False)
+        for term in terms:
+            if term.column >= 0:
+                column = self._columns[term.column].astype(np.float32)
+                sums += np.float32(term.weight) * (column / (column + self._norms))
+        return sums
+
+    def _contributions(self, terms: Sequence[Term], rows: Rows) -> NDArray[np.float64]:
+        """Return what some tokens contribute to some rows, float64 (n,)."""
+        sums = np.zeros(len(rows))
+        norms = self._norms[rows]
+        columns = [term for term in terms if term.column >= 0]
+        if columns:
+            counts = self._columns[[[term.column] for term in columns], rows].astype(np.float32)
+            sums += np.array([term.weight for term in columns]) @ (counts / (counts + norms))
+        wanted = rows.astype(np.uint32)
+        for term in terms:
+            if term.column < 0:
+                start, end = self._starts[term.index], self._starts[term.index + 1]
+                places = np.searchsorted(self._rows[start:end], wanted)
+                places[places == end - start] = 0
+                hits = np.flatnonzero(self._rows[start:end][places] == wanted)
+                counts = self._counts[start:end][places[hits]].astype(np.float32)
+                sums[hits] += term.weight * (counts / (counts + norms[hits]))
+        return sums
+
+    def _top(self, tokens: Sequence[str], rows: Rows, values: NDArray[Any], limit: int) -> Rows:
+        """Return the best rows, ascending. The values may be off in the last digits, so equals are scored again."""
+        near = rows[values >= max(_nth_highest(values, limit) - 1e-4, 1e-9)]
+        order = np.argsort(-self.scores(tokens, near), kind="stable")[:limit]
+        return np.sort(near[order])
+
+
+def _split(terms: Sequence[Term], row_count: int) -> tuple[list[Term], list[Term]]:
+    """Return the tokens that BUDGET allows to read, at least the rarest one, and the others."""
+    spent = 0
+    for i, term in enumerate(terms):
+        spent += term.frequency if term.column < 0 else row_count // COLUMN_CELLS
+        if spent > BUDGET and i:
+            return list(terms[:i]), list(terms[i:])
+    return list(terms), []
+
+
+def _nth_highest(values: NDArray[Any], n: int) -> float:
+    """Return the n-th highest value, or the lowest if there are fewer."""
+    if len(values) <= n:
+        return float(values.min()) if len(values) else 0.0
+    return float(np.partition(values, len(values) - n)[len(values) - n])
+
+
+def _ranges(starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return start, start + 1, … of each range, one range after the other."""
+    offsets = np.cumsum(sizes) - sizes
+    return np.repeat(starts - offsets, sizes) + np.arange(int(sizes.sum()))
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+class FreshCounts:
+    """Tokens that were just counted, put into files so that a large corpus needs little memory."""
+
+    def __init__(self, counted: TokenCounts, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        counted.rows.tofile(folder / "rows.u32")
+        counted.counts.tofile(folder / "counts.u8")
+        self.codes, self.words, self.lengths = counted.codes, counted.words, counted.lengths
+        self.frequencies = np.diff(counted.starts).astype(np.int32)
+        self._starts = counted.starts
+        self._rows = _map(folder / "rows.u32", np.uint32)
+        self._counts = _map(folder / "counts.u8", np.uint8)
+
+    def postings(self, terms: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+        """Return rows and counts of some tokens, one token after the other."""
+        stored = _ranges(self._starts[terms], self.frequencies[terms].astype(np.int64))
+        return self._rows[stored], self._counts[stored]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Tokens of some rows, on their way into an index: token `order[i]` becomes token `terms[i]` (ascending) there."""
+
+    counts: Counts
+    places: Rows
+    """The new row of each row, or -1 for one that is left out."""
+    order: Rows
+    terms: Rows
+
+
+def write_postings(folder: Path, sources: Sequence[tuple[Counts, Rows]], row_count: int) -> None:
+    """Merge sources into a new index. Each comes with the new row of each of its rows, or -1 for a row that goes.
+
+    The files depend on the texts of the rows alone: a change that is merged gives the bytes that a new build gives.
+    """
+    folder.mkdir()
+    words = sorted({word for counts, _ in sources for word in counts.words})
+    codes, parts = _align(sources, words)
+    sizes = np.zeros(len(codes), np.int64)
+    for part in parts:
+        sizes[part.terms] += part.counts.frequencies[part.order]
+    kept_codes: list[NDArray[np.uint64]] = []
+    frequencies: list[NDArray[np.int32]] = []
+    is_column: list[NDArray[np.bool_]] = []
+    with (
+        (folder / "rows.u32").open("wb") as rows_file,
+        (folder / "counts.u8").open("wb") as counts_file,
+        (folder / "columns.u8").open("wb") as columns_file,
+    ):
+        for first, last in _blocks(sizes):
+            keys = np.concatenate([_keys(part, first, last) for part in parts])
+            keys.sort()
+            terms = (keys >> np.uint64(40)).astype(np.int64)
+            found = np.bincount(terms, minlength=last - first)
+            in_column = found * COLUMN_SHARE > row_count
+            listed = keys[~in_column[terms]]
+            _write(rows_file, (listed >> np.uint64(8)).astype(np.uint32))
+            _write(counts_file, listed.astype(np.uint8))
+            _write_columns(columns_file, keys[in_column[terms]], row_count)
+            kept_codes.append(codes[first:last][found > 0])
+            frequencies.append(found[found > 0].astype(np.int32))
+            is_column.append(in_column[found > 0])
+    _write_terms(folder, kept_codes, frequencies, is_column, words)
+    lengths = np.zeros(row_count, np.int32)
+    for part in parts:
+        lengths[part.places[part.places >= 0]] = part.counts.lengths[part.places >= 0]
+    lengths.tofile(folder / "lengths.i32")
+
+
+def _align(sources: Sequence[tuple[Counts, Rows]], words: Sequence[str]) -> tuple[NDArray[np.uint64], list[_Part]]:
+    """Return the tokens of all sources, and for each source where its tokens stand among them."""
+    numbers = {word: number for number, word in enumerate(words)}
+    recoded = []
+    for counts, _ in sources:
+        codes = counts.codes.copy()
+        is_word = codes >= np.uint64(WORD)
+        new = np.array([numbers[word] for word in counts.words], np.uint64) | np.uint64(WORD)
+        codes[is_word] = new[(codes[is_word] ^ np.uint64(WORD)).astype(np.int64)]
+        recoded.append(codes)
+    union = np.unique(np.concatenate([np.zeros(0, np.uint64), *recoded]))
+    parts = []
+    for (counts, places), codes in zip(sources, recoded, strict=True):
+        order = np.argsort(codes, kind="stable")
+        parts.append(_Part(counts, places, order, np.searchsorted(union, codes[order])))
+    return union, parts
+
+
+def _blocks(sizes: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Cut tokens into ranges of about BLOCK postings."""
+    totals = np.cumsum(sizes)
+    cuts = np.flatnonzero(np.diff(totals // BLOCK, prepend=0)).tolist()
+    bounds = [0, *(cut for cut in cuts if cut), len(sizes)]
+    return [(first, last) for first, last in pairwise(bounds) if first < last]
+
+
+def _keys(part: _Part, first: int, last: int) -> NDArray[np.uint64]:
+    """Return token, row and count of a range of tokens, packed in 24, 32 and 8 bits: sorting them is merging them."""
+    begin, end = np.searchsorted(part.terms, [first, last])
+    chosen = part.order[begin:end]
+    rows, counts = part.counts.postings(chosen)
+    terms = np.repeat(part.terms[begin:end] - first, part.counts.frequencies[chosen])
+    places = part.places[rows]
+    is_kept = places >= 0
+    keys = terms[is_kept].astype(np.uint64) << np.uint64(40) | places[is_kept].astype(np.uint64) << np.uint64(8)
+    return keys | counts[is_kept]
+
+
+def _write_columns(file: BinaryIO, keys: NDArray[np.uint64], row_count: int) -> None:
+    """Write a column for each token of the keys, in order."""
+    terms, column_of = np.unique(keys >> np.uint64(40), return_inverse=True)
+    columns = np.zeros((len(terms), row_count), np.uint8)
+    columns[column_of, (keys >> np.uint64(8)).astype(np.uint32)] = keys.astype(np.uint8)
+    _write(file, columns)
+
+
+def _write_terms(
+    folder: Path,
+    codes: Sequence[NDArray[np.uint64]],
+    frequencies: Sequence[NDArray[np.int32]],
+    is_column: Sequence[NDArray[np.bool_]],
+    words: Sequence[str],
+) -> None:
+    """Write what describes the tokens; words that occur no more are left out, and the others numbered anew."""
+    all_codes = np.concatenate([np.zeros(0, np.uint64), *codes])
+    all_frequencies = np.concatenate([np.zeros(0, np.int32), *frequencies])
+    in_columns = np.concatenate([np.zeros(0, np.bool_), *is_column])
+    is_word = all_codes >= np.uint64(WORD)
+    kept = [words[number] for number in (all_codes[is_word] ^ np.uint64(WORD)).tolist()]
+    all_codes[is_word] = np.arange(len(kept), dtype=np.uint64) | np.uint64(WORD)
+    all_codes.tofile(folder / "codes.u64")
+    all_frequencies.tofile(folder / "frequencies.i32")
+    sizes = np.where(in_columns, 0, all_frequencies).astype(np.int64)
+    np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]).tofile(folder / "starts.i64")
+    np.flatnonzero(in_columns).astype(np.int32).tofile(folder / "column_terms.i32")
+    (folder / "words.txt").write_text("".join(f"{word}\n" for word in kept), encoding="utf-8")
+
+
+def _write(file: BinaryIO, values: NDArray[Any]) -> None:
+    file.write(np.ascontiguousarray(values).data)
+
+
+def _read(path: Path, kind: Any) -> NDArray[Any]:
+    return np.fromfile(path, dtype=kind)
+
+
+def _map(path: Path, kind: Any) -> NDArray[Any]:
+    """Map a file of numbers; an empty file cannot be mapped."""
+    return np.memmap(path, dtype=kind, mode="r").view(np.ndarray) if path.stat().st_size else np.zeros(0, kind)
