@@ -17,13 +17,8 @@ CALL_SECONDS = 10.0
 """How long a search may take; what builds an index may take BUILD_SECONDS."""
 BUILD_SECONDS = 1800
 
-CHANNEL = {
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1000,
-}
-"""gRPC keeps what it learnt of a dead server for all connections of a process; a new one shall try afresh."""
+CHANNEL = {"grpc.use_local_subchannel_pool": 1}
+"""Else gRPC keeps what it learnt of a dead server for all connections of a process, and a new one would not even try."""
 Fields = Mapping[str, tuple[str, dict[str, int]]]
 """The fields of a collection: each its type, by Milvus' name, and the options of that."""
 Indexes = Mapping[str, tuple[str, str, Mapping[str, int]]]
