@@ -239,7 +239,7 @@ def run_serve(options: argparse.Namespace) -> int:
 
 
 def run_inspect(options: argparse.Namespace) -> int:
-    from app.stores import open_store
+    from app.stores import open_store, place_of
 
     settings = settings_of(options)
     store = open_store(settings, settings.encoder)
@@ -250,7 +250,7 @@ def run_inspect(options: argparse.Namespace) -> int:
         return 0
     if options.document_id not in store.documents:
         raise NotFoundError(
-            f"there is no document {options.document_id!r} in {settings.index}; youju inspect lists them"
+            f"there is no document {options.document_id!r} in {place_of(settings)}; youju inspect lists them"
         )
     _print_document(store.documents[options.document_id], store.chunks_of(options.document_id))
     return 0

@@ -25,6 +25,8 @@ class Settings:
     """Folder or file that `build` reads."""
     index: str = "index"
     """Folder that holds the built index."""
+    index_url: str = ""
+    """Milvus that holds the index instead of the folder: milvus://host:19530 or milvus://folder/file.db."""
     encoder: str = "e5-small-zh"
     """Embedding model: the shipped one, or any sentence-transformers model by name or folder."""
     answerer: str = "extractive"
@@ -60,6 +62,7 @@ class Settings:
             (0 <= self.port <= 65535, "port", "from 0 to 65535"),
             (self.log_refusals in (0, 1), "log_refusals", "0 or 1"),
             (self.answerer in ("extractive", "llm"), "answerer", "extractive or llm"),
+            (self.index_url == "" or self.index_url.startswith("milvus://"), "index_url", "empty or milvus://…"),
             *(
                 (getattr(self, name).strip() != "", name, "not empty")
                 for name in ("corpus", "index", "encoder", "host")

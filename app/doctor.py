@@ -20,11 +20,18 @@ class Checkup:
 
 def examine(settings: Settings) -> Iterator[Checkup]:
     """Yield a checkup of each part, the first that others depend on first."""
-    yield Checkup("settings", True, ", ".join(f"{name}={getattr(settings, name)}" for name in settings.__slots__))
+    yield _try("settings", lambda: ", ".join(f"{name}={_shown(settings, name)}" for name in settings.__slots__))
     encoders: list[Encoder] = []
     yield _try("encoder", lambda: _encoder(settings, encoders))
     yield _try("corpus", lambda: _corpus(settings))
     yield _try("index", lambda: _index(settings, encoders))
+
+
+def _shown(settings: Settings, name: str) -> object:
+    """Return a setting fit to be shown: an address without its password."""
+    from app.stores import place_of
+
+    return place_of(settings) if name == "index_url" and settings.index_url else getattr(settings, name)
 
 
 def _try(name: str, check: Callable[[], str]) -> Checkup:
@@ -50,8 +57,8 @@ def _corpus(settings: Settings) -> str:
 
 
 def _index(settings: Settings, encoders: list[Encoder]) -> str:
-    from app.stores import open_store
+    from app.stores import open_store, place_of
 
     fingerprint = encoders[0].fingerprint if encoders else None
     store = open_store(settings, settings.encoder, fingerprint)
-    return f"{len(store.documents)} documents, {store.chunk_count} chunks in {settings.index}"
+    return f"{len(store.documents)} documents, {store.chunk_count} chunks in {place_of(settings)}"

@@ -8,7 +8,8 @@ YouJuError
 │   ├── IndexMissingError   nothing was built yet
 │   ├── IndexDamagedError   a file of the index is absent or altered
 │   ├── IndexMismatchError  the index was built with another encoder or format
-│   └── IndexBusyError      another build is under way
+│   ├── IndexBusyError      another build is under way
+│   └── IndexServerError    the server that holds the index does not answer, or refuses
 ├── QuestionError   a question that cannot be asked: empty, malformed history
 ├── NotFoundError   a document that the index does not hold, or an answer that is not kept
 ├── RatingError     a rating that is neither up nor down, or a comment that is too long
@@ -53,6 +54,10 @@ class IndexMismatchError(IndexProblem):
 
 class IndexBusyError(IndexProblem):
     """Another build of the same index is under way."""
+
+
+class IndexServerError(IndexProblem):
+    """The server that holds the index does not answer, or refuses what it was asked."""
 
 
 class QuestionError(YouJuError):

@@ -30,7 +30,9 @@ Ask = Callable[[GoldQuestion], Mapping[str, Any]]
 def open_local(suite: Suite, settings: Settings, report: Callable[[str], Progress]) -> Ask:
     """Build the suite's index, unless it stands, and return a way to ask it. Only `Assistant.ask` is called."""
     index = WORK / "index" / f"{suite.name}-{_digest(str(suite.corpus.resolve()).encode())}"
-    opened = Settings(**{**asdict(settings), "corpus": str(suite.corpus), "index": str(index), "max_file_mb": 1000.0})
+    opened = Settings(
+        **{**asdict(settings), "corpus": str(suite.corpus), "index": str(index), "index_url": "", "max_file_mb": 1000.0}
+    )
     build(opened, report=report)
     assistant = Assistant.open(opened)
     return lambda gold: assistant.ask(gold.question, parse_history(gold.history)).to_json()

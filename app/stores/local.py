@@ -134,10 +134,12 @@ def _open(root: Path, encoder_name: str, encoder_fingerprint: str | None) -> Loc
         raise generations.damaged(root, " ".join(str(error).split())) from error
 
 
-def check_made_for(place: str, manifest: Mapping[str, Any], encoder: str, fingerprint: str | None = None) -> None:
+def check_made_for(
+    place: str, manifest: Mapping[str, Any], encoder: str, fingerprint: str | None = None, form: int = FORMAT
+) -> None:
     """Compare an index with this program and the encoder in the settings. Raises IndexMismatchError."""
-    if manifest.get("format") != FORMAT:
-        raise IndexMismatchError(f"{place} has format {manifest.get('format')}, not {FORMAT}. {generations.REBUILD}")
+    if manifest.get("format") != form:
+        raise IndexMismatchError(f"{place} has format {manifest.get('format')}, not {form}. {generations.REBUILD}")
     built = manifest["encoder"]
     if built["name"] != encoder:
         raise IndexMismatchError(

@@ -24,6 +24,8 @@ from app.chunking import chunk_of
 from app.types import Chunk, Document, Field, Section, Span
 
 DOCUMENTS = "documents.jsonl"
+Record = tuple[Document, tuple[Chunk, ...]]
+"""A document and its chunks, in the order of its text."""
 REMEMBERED = 256
 """Documents that are kept parsed."""
 
@@ -114,8 +116,7 @@ class RecordsWriter:
 
     def add(self, document: Document, chunks: Sequence[Chunk], stamp: bytes) -> None:
         """Write a document and its chunks."""
-        spans = [[chunk.span.start, chunk.span.end, chunk.heading] for chunk in chunks]
-        line = json.dumps({"document": asdict(document), "chunks": spans}, ensure_ascii=False) + "\n"
+        line = json.dumps(record_row(document, chunks), ensure_ascii=False) + "\n"
         self.add_line(line.encode("utf-8", "surrogatepass"), document.id, len(chunks), stamp)
 
     def add_line(self, line: bytes, document_id: str, chunk_count: int, stamp: bytes) -> None:
@@ -150,6 +151,18 @@ def _beginning(document_id: str) -> bytes:
 
 def _hash_id(document_id: str) -> int:
     return int.from_bytes(hashlib.sha256(document_id.encode("utf-8", "surrogatepass")).digest()[:8])
+
+
+def record_row(document: Document, chunks: Sequence[Chunk]) -> dict[str, Any]:
+    """Return a document and its chunks as JSON has them; the text stands there once."""
+    spans = [[chunk.span.start, chunk.span.end, chunk.heading] for chunk in chunks]
+    return {"document": asdict(document), "chunks": spans}
+
+
+def parse_record(row: Mapping[str, Any]) -> Record:
+    """Return what `record_row` was made of."""
+    document = _document(row["document"])
+    return document, tuple(_chunk(document, part) for part in row["chunks"])
 
 
 def _document(row: Mapping[str, Any]) -> Document:
