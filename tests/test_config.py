@@ -39,7 +39,8 @@ def test_a_flag_beats_the_environment_and_that_the_file(tmp_path: Path) -> None:
 def test_every_setting_can_be_set_in_the_file_and_in_the_environment(tmp_path: Path) -> None:
     other = {str: "别处", int: 1, float: 0.25}
     values = {name: other[type(default)] for name, default in dataclasses.asdict(Settings()).items()} | {
-        "answerer": "llm"
+        "answerer": "llm",
+        "index_url": "milvus://别处.db",
     }
     toml = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
     environment = {f"YOUJU_{name.upper()}": str(value) for name, value in values.items()}
@@ -56,7 +57,7 @@ def test_a_whole_number_is_a_number(tmp_path: Path) -> None:
     ("toml", "message"),
     [
         ("prot = 1", "unknown setting 'prot' in youju.toml; did you mean port?"),
-        ("zzzz = 1", "unknown setting 'zzzz' in youju.toml; known are: corpus, index, encoder"),
+        ("zzzz = 1", "unknown setting 'zzzz' in youju.toml; known are: corpus, index, index_url, encoder"),
         ("[server]\nport = 1", "unknown setting 'server' in youju.toml"),
         ("port = 7860.5", "setting port in youju.toml is 7860.5; it must be a whole number"),
         ('port = "many"', "setting port in youju.toml is 'many'; it must be a whole number"),
@@ -115,3 +116,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_in_the_file_is_ignored(tmp_path: Path) -> None:
     assert load(tmp_path, b"\xef\xbb\xbfport = 1").port == 1
+
+
+def test_an_address_of_an_index_names_milvus(tmp_path: Path) -> None:
+    message = complaint(tmp_path, 'index_url = "http://milvus:19530"')
+    assert message == "setting index_url is 'http://milvus:19530'; it must be empty or milvus://…"
