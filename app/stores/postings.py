@@ -238,8 +238,8 @@ class FreshCounts:
 
     def __init__(self, counted: TokenCounts, folder: Path) -> None:
         folder.mkdir(parents=True)
-        counted.rows.tofile(folder / "rows.u32")
-        counted.counts.tofile(folder / "counts.u8")
+        _store(folder / "rows.u32", counted.rows)
+        _store(folder / "counts.u8", counted.counts)
         self.codes, self.words, self.lengths = counted.codes, counted.words, counted.lengths
         self.frequencies = np.diff(counted.starts).astype(np.int32)
         self._starts = counted.starts
@@ -299,7 +299,7 @@ def write_postings(folder: Path, sources: Sequence[tuple[Counts, Rows]], row_cou
     lengths = np.zeros(row_count, np.int32)
     for part in parts:
         lengths[part.places[part.places >= 0]] = part.counts.lengths[part.places >= 0]
-    lengths.tofile(folder / "lengths.i32")
+    _store(folder / "lengths.i32", lengths)
 
 
 def _align(sources: Sequence[tuple[Counts, Rows]], words: Sequence[str]) -> tuple[NDArray[np.uint64], list[_Part]]:
@@ -362,16 +362,21 @@ def _write_terms(
     is_word = all_codes >= np.uint64(WORD)
     kept = [words[number] for number in (all_codes[is_word] ^ np.uint64(WORD)).tolist()]
     all_codes[is_word] = np.arange(len(kept), dtype=np.uint64) | np.uint64(WORD)
-    all_codes.tofile(folder / "codes.u64")
-    all_frequencies.tofile(folder / "frequencies.i32")
+    _store(folder / "codes.u64", all_codes)
+    _store(folder / "frequencies.i32", all_frequencies)
     sizes = np.where(in_columns, 0, all_frequencies).astype(np.int64)
-    np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]).tofile(folder / "starts.i64")
-    np.flatnonzero(in_columns).astype(np.int32).tofile(folder / "column_terms.i32")
+    _store(folder / "starts.i64", np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]))
+    _store(folder / "column_terms.i32", np.flatnonzero(in_columns).astype(np.int32))
     (folder / "words.txt").write_text("".join(f"{word}\n" for word in kept), encoding="utf-8")
 
 
 def _write(file: BinaryIO, values: NDArray[Any]) -> None:
     file.write(np.ascontiguousarray(values).data)
+
+
+def _store(path: Path, values: NDArray[Any]) -> None:
+    """Write a file of numbers; NumPy's own `tofile` does not say why it fails."""
+    path.write_bytes(np.ascontiguousarray(values).data)
 
 
 def _read(path: Path, kind: Any) -> NDArray[Any]:

@@ -137,11 +137,15 @@ class RecordsWriter:
         """Write the tables beside the documents."""
         self._file.close()
         ids = np.array(self._ids, np.uint64)
-        np.array(list(accumulate(self._sizes, initial=0)), np.int64).tofile(self._folder / "offsets.i64")
-        np.array(list(accumulate(self._chunk_counts, initial=0)), np.int64).tofile(self._folder / "first_rows.i64")
-        ids.tofile(self._folder / "ids.u64")
-        np.argsort(ids, kind="stable").astype(np.int32).tofile(self._folder / "order.i32")
-        (self._folder / "stamps.u8").write_bytes(self._stamps)
+        tables: dict[str, memoryview | bytearray] = {
+            "offsets.i64": np.array(list(accumulate(self._sizes, initial=0)), np.int64).data,
+            "first_rows.i64": np.array(list(accumulate(self._chunk_counts, initial=0)), np.int64).data,
+            "ids.u64": ids.data,
+            "order.i32": np.argsort(ids, kind="stable").astype(np.int32).data,
+            "stamps.u8": self._stamps,
+        }
+        for name, content in tables.items():
+            (self._folder / name).write_bytes(content)
 
 
 def _beginning(document_id: str) -> bytes:
