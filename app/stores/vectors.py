@@ -93,6 +93,9 @@ def write_vectors(folder: Path, blocks: Iterable[Halves], old: tuple[Path, Rows]
     stored: Halves = np.memmap(folder / VECTORS, np.float16, "r", shape=(row_count, dim)).view(np.ndarray)
     try:
         faiss.write_index(_clustered(stored, old), str(folder / CLUSTERS))
+        faiss.read_index(
+            str(folder / CLUSTERS), faiss.IO_FLAG_MMAP
+        )  # FAISS does not notice that the last bytes had no room.
     except RuntimeError as error:
         raise OSError(errno.EIO, "the vectors cannot be stored; is the disk full?") from error
 
