@@ -48,8 +48,11 @@ def builder_lock(root: Path) -> Iterator[None]:
 def staged(root: Path) -> Iterator[Path]:
     """Give a new folder to write a generation into; it is gone afterwards, unless it was committed.
 
-    Killed at any moment, readers see the old generation or the new one. Call it under `builder_lock`.
+    Killed at any moment, readers see the old generation or the new one. Call it under `builder_lock`: what other builds
+    have left was left by dead ones, and takes room.
     """
+    for path in root.glob(".g-*"):
+        shutil.rmtree(path, ignore_errors=True)
     folder = root / f".g-{uuid.uuid4().hex[:12]}"
     try:
         folder.mkdir()
@@ -70,8 +73,13 @@ def commit(staging: Path, manifest: Mapping[str, Any]) -> None:
     (staging / MANIFEST).write_bytes(content)
     for path in [*staging.rglob("*"), staging]:
         _sync(path)
-    staging.rename(root / name)
-    _switch(root, f"{name} {hashlib.sha256(content).hexdigest()}\n")
+    pointer = root / f".{CURRENT}"
+    pointer.write_text(f"{name} {hashlib.sha256(content).hexdigest()}\n", encoding="ascii")
+    _sync(pointer)
+    staging.rename(root / name)  # Nothing from here on needs room on the disk.
+    _sync(root)
+    os.replace(pointer, root / CURRENT)
+    _sync(root)
     _remove_old(root, keep=(name, replaced))
 
 
@@ -136,22 +144,12 @@ def _unreadable(folder: Path, name: str, error: OSError) -> IndexDamagedError:
     return damaged(folder.parent, f"{name} {what}")
 
 
-def _switch(root: Path, content: str) -> None:
-    """Replace CURRENT in one step."""
-    aside = root / f".{CURRENT}"
-    aside.write_text(content, encoding="ascii")
-    _sync(aside)
-    _sync(root)
-    os.replace(aside, root / CURRENT)
-    _sync(root)
-
-
 def _remove_old(root: Path, keep: Collection[str]) -> None:
-    """Remove what crashed builds left, and all generations but the current one and the one it replaced.
+    """Remove all generations but the current one and the one it replaced.
 
     The replaced one stays for those who are just reading it.
     """
-    for path in [*root.glob(".g-*"), *root.glob("g-*")]:
+    for path in root.glob("g-*"):
         if path.name not in keep:
             shutil.rmtree(path, ignore_errors=True)
 
