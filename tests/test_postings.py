@@ -14,34 +14,8 @@ from app.stores.postings import Bm25, Counts, FreshCounts, Rows, write_postings
 from app.stores.tokens import count_tokens
 from app.text import search_tokens
 from app.types import Vectors
-from tests.indexing import plain_bm25
+from tests.indexing import official_texts, plain_bm25
 
-PHRASES = [
-    "科技创新",
-    "人才计划",
-    "长三角",
-    "成果转化",
-    "基金总规模",
-    "揭榜挂帅",
-    "产业链联盟",
-    "高校院所",
-    "集成电路",
-    "生物医药",
-    "扬帆专项",
-    "启明星",
-    "青年科技人员",
-    "协同创新",
-    "公共服务平台",
-    "InnoMatch",
-    "G60",
-    "R&D",
-    "2023",
-    "46.3%",
-    "100",
-    "亿元",
-    "民盟界别",
-    "政协委员",
-]
 QUESTIONS = (
     "科技创新人才计划",
     "长三角基金总规模有多少亿元？",
@@ -50,15 +24,6 @@ QUESTIONS = (
     "G60",
     "青年政协委员的成果",
 )
-
-
-def official_texts(count: int, seed: int = 0) -> list[str]:
-    """Return texts in which some phrases are frequent and others rare, as in documents."""
-    drawn = random.Random(seed)
-    weights = [1 / (rank + 1) for rank in range(len(PHRASES))]
-    return [
-        "，".join(drawn.choices(PHRASES, weights, k=drawn.randint(1, 9))) + drawn.choice("。！；") for _ in range(count)
-    ]
 
 
 def fresh(folder: Path, texts: Sequence[str]) -> FreshCounts:

@@ -9,8 +9,7 @@ import pytest
 from app import generations
 from app.stores import local, postings
 from app.types import Document
-from tests.indexing import CountingEncoder, chunks, opened, short, store
-from tests.test_postings import PHRASES
+from tests.indexing import PHRASES, CountingEncoder, chunks, opened, short, store
 
 
 def files(root: Path) -> Mapping[str, bytes]:
