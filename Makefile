@@ -19,9 +19,9 @@ test: .venv/.test
 	$(BIN)/pytest
 	$(BIN)/python -m evals gate
 
-# Tests that need no model and no browser: seconds.
+# Tests that need no model and no browser, and break nothing over and over: seconds.
 fast: .venv/.test
-	$(BIN)/pytest -m "not model and not browser and not llm"
+	$(BIN)/pytest -m "not model and not browser and not llm and not crash"
 
 gate: .venv/.test
 	$(BIN)/python -m evals gate

@@ -22,6 +22,11 @@ hypothesis_settings.load_profile("repeatable")
 CORPUS = Path(__file__).parent.parent / "corpus"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--crash-kills", type=int, default=210, help="how many builders tests/test_crashes.py kills")
+    parser.addoption("--crash-seconds", type=float, default=4, help="how long builders and readers race there")
+
+
 class HashingEncoder:
     """Stands in for a model where a test is not about meaning: shared tokens make texts close. Deterministic."""
 

@@ -71,26 +71,6 @@ def builders(root: Path) -> Iterator[Callable[[], int]]:
     assert process.returncode == 0
 
 
-def test_a_builder_killed_at_any_moment_leaves_the_old_index_or_the_new_one(root: Path) -> None:
-    moments = random.Random(2024)
-    before = (root / generations.CURRENT).read_text()
-    switched = 0
-    with builders(root) as start_builder:
-        for attempt in range(16):
-            builder = start_builder()
-            is_slow = attempt > 10 and not switched
-            time.sleep(2 if is_slow else moments.uniform(0.002, 0.1))
-            os.kill(builder, signal.SIGKILL)
-            assert sentence_of(opened(root)) in (OLD, NEW)
-            after = (root / generations.CURRENT).read_text()
-            switched += after != before
-            before = after
-    assert switched > 0
-    write_once(root, NEW)
-    assert sentence_of(opened(root)) == NEW
-    assert not list(root.glob(".g-*"))
-
-
 def test_an_index_can_be_opened_while_it_is_built_again_and_again(root: Path) -> None:
     seen: set[str] = set()
     with builders(root) as start_builder:
