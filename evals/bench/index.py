@@ -21,7 +21,7 @@ from app import generations
 from app.building import build
 from app.config import Settings
 from app.encoders import load_encoder
-from app.retrieval import Retriever
+from app.retrieval import CANDIDATES, Retriever
 from app.stores import postings, vectors
 from app.stores.local import FORMAT, LocalStore, open_local
 from app.text import search_tokens
@@ -61,7 +61,7 @@ class Size:
     rate: float
     """Searches a second of CLIENTS clients."""
     dense_recall: float
-    """Share of the 10 closest vectors that are found."""
+    """Share of the 10 closest vectors that are among those proposed."""
     sparse_recall: float
     """Share of the 10 best by exact BM25 that are found."""
 
@@ -201,7 +201,7 @@ def _recalls(store: LocalStore, encoder: Encoder, questions: Sequence[str]) -> d
     dense, sparse = [], []
     asked = encoder.encode_queries(questions)
     for question, vector in zip(questions, asked, strict=True):
-        found = store.vectors.nearest(vector, 10)
+        found = store.vectors.nearest(vector, CANDIDATES)
         best = _closest(store, vector)
         dense.append(np.isin(best, found).mean())
         terms = store.bm25.terms(search_tokens(question))
