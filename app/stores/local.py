@@ -126,7 +126,7 @@ def open_local(root: Path, encoder_name: str, encoder_fingerprint: str | None = 
 
 def _open(root: Path, encoder_name: str, encoder_fingerprint: str | None) -> LocalStore:
     folder, manifest = generations.read_manifest(root)
-    check_made_for(str(root), manifest, encoder_name, encoder_fingerprint)
+    check_made_for(str(root), manifest, encoder_name, encoder_fingerprint, FORMAT)
     generations.check_files(folder, manifest)
     try:
         return LocalStore(folder, manifest)
@@ -134,9 +134,7 @@ def _open(root: Path, encoder_name: str, encoder_fingerprint: str | None) -> Loc
         raise generations.damaged(root, " ".join(str(error).split())) from error
 
 
-def check_made_for(
-    place: str, manifest: Mapping[str, Any], encoder: str, fingerprint: str | None = None, form: int = FORMAT
-) -> None:
+def check_made_for(place: str, manifest: Mapping[str, Any], encoder: str, fingerprint: str | None, form: int) -> None:
     """Compare an index with this program and the encoder in the settings. Raises IndexMismatchError."""
     if manifest.get("format") != form:
         raise IndexMismatchError(f"{place} has format {manifest.get('format')}, not {form}. {generations.REBUILD}")
