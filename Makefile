@@ -21,7 +21,7 @@ test: .venv/.test
 
 # Tests that need no model and no browser, and break nothing over and over: seconds.
 fast: .venv/.test
-	$(BIN)/pytest -m "not model and not browser and not llm and not crash"
+	$(BIN)/pytest -m "not model and not browser and not llm and not crash and not milvus"
 
 gate: .venv/.test
 	$(BIN)/python -m evals gate

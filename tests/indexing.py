@@ -54,6 +54,20 @@ class CountingEncoder(HashingEncoder):
         return super().encode_passages(texts, progress)
 
 
+class OtherModel(HashingEncoder):
+    """A model of another name, size and weights."""
+
+    name = "bge-m3"
+    dim = 32
+    fingerprint = "other"
+
+
+class OtherWeights(HashingEncoder):
+    """The same model with other weights."""
+
+    fingerprint = "hashing-2"
+
+
 def short(document_id: str, text: str) -> Document:
     return make_document(document_id, text, title=document_id)
 

@@ -15,7 +15,18 @@ from app.stores.local import LocalStore, local_writer, open_local
 from app.text import search_tokens
 from app.types import Chunk, Document, Progress, Span, Vectors
 from tests.conftest import HashingEncoder
-from tests.indexing import ENCODER, CountingEncoder, chunks, opened, plain_bm25, short, stamp_of, store
+from tests.indexing import (
+    ENCODER,
+    CountingEncoder,
+    OtherModel,
+    OtherWeights,
+    chunks,
+    opened,
+    plain_bm25,
+    short,
+    stamp_of,
+    store,
+)
 
 
 def searched_texts(index: LocalStore) -> list[str]:
@@ -240,16 +251,6 @@ def test_what_was_removed_is_not_found_any_more(tmp_path: Path) -> None:
     assert found.sparse.tolist() == [0.0]
     folder, _ = generations.read_manifest(tmp_path)
     assert all("扬帆".encode() not in path.read_bytes() for path in folder.rglob("*") if path.is_file())
-
-
-class OtherModel(HashingEncoder):
-    name = "bge-m3"
-    dim = 32
-    fingerprint = "other"
-
-
-class OtherWeights(HashingEncoder):
-    fingerprint = "hashing-2"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,9 @@ from app.text import search_tokens
 from app.types import Chunk, Document, Field, Section, Span, Vectors
 from tests.conftest import HashingEncoder
 from tests.endless_milvus_builder import NEW, OLD, stamp_of, write_once
-from tests.oracles import CountingEncoder, OtherModel, OtherWeights, plain_bm25
+from tests.indexing import CountingEncoder, OtherModel, OtherWeights, plain_bm25
+
+pytestmark = pytest.mark.milvus
 
 ENCODER = HashingEncoder()
 ROOT = Path(__file__).parent.parent

@@ -187,7 +187,7 @@ def _bulk_entries(source: Source) -> Iterator[Entry]:
             if row["id"] in lines_of:
                 raise LoadError(f"{place} has the id {row['id']!r}, as line {lines_of[row['id']]} has")
             lines_of[row["id"]] = number
-            content = line.encode()
+            content = line.rstrip("\r\n").encode()
             yield Entry(row["id"], _stamp(source.name, content), partial(_load_row, row, content, source.name))
 
 
