@@ -290,7 +290,7 @@ def check_texts(source: Source, kept: Sequence[int], paths: Iterable[Path]) -> N
     for tokenizer in (whole, cut):
         tokenizer.no_truncation()
     for path in paths:
-        texts = list(_texts(path))
+        texts = list(read_texts(path))
         before = [encoding.ids for encoding in whole.encode_batch(texts)]
         after = [[kept[i] for i in encoding.ids] for encoding in cut.encode_batch(texts)]
         same = sum(a == b for a, b in zip(before, after, strict=True)) / len(texts)
@@ -300,7 +300,7 @@ def check_texts(source: Source, kept: Sequence[int], paths: Iterable[Path]) -> N
         print(f"<unk> {unknown[0] / pieces:.4%} with the whole vocabulary, {unknown[1] / pieces:.4%} with the cut one")
 
 
-def _texts(path: Path) -> Iterator[str]:
+def read_texts(path: Path) -> Iterator[str]:
     """The strings of a .jsonl(.gz) file's `text`, `title` and `question`; the lines of any other file."""
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
         for line in lines:
