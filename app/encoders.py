@@ -21,8 +21,11 @@ SHIPPED_FOLDER = Path(__file__).parent / "models" / SHIPPED_NAME
 PROMPTS = {"query": "query: ", "document": "passage: "}
 """What E5 was trained to see before a question and before a passage (Wang et al., arXiv:2402.05672)."""
 
-SLICE = 256
-"""Texts handed to the threads at a time, so that a million of them need no million futures."""
+SLICE = 4096
+"""Texts handed to the threads at a time: enough of each length, and a million texts need no million futures."""
+
+RUN = 300
+"""Pieces that go through the model at once: one sentence a run takes 5.7 ms of a core, 300 pieces 5.0 ms a sentence."""
 
 
 def load_encoder(name: str = SHIPPED_NAME, cache_dir: Path | None = None, threads: int = 0) -> Encoder:
@@ -38,10 +41,8 @@ def load_encoder(name: str = SHIPPED_NAME, cache_dir: Path | None = None, thread
 class OnnxEngine:
     """A folder of model.onnx, tokenizer.json and SHA256SUMS, ready to embed texts as they stand.
 
-    One text at a time, one core a text. The int8 scale of activations is taken over the whole input, so padding and
-    neighbours would change a vector; alone, it depends on nothing but the text. Four texts of equal length at once
-    would be 1.5 times as fast for 14 pieces, 1.1 for 40, 1.0 for 140; both cores on one text after the other, 0.75 to
-    0.95, and half on a busy machine.
+    Texts of equal length share a run, one core a run. There is no padding and every scale in the model is fixed, so a
+    vector depends on nothing but its text, to the bit.
     """
 
     def __init__(self, folder: Path = SHIPPED_FOLDER, threads: int = 0) -> None:
@@ -60,24 +61,40 @@ class OnnxEngine:
         """Cut a text into at most 512 pieces of the vocabulary, `<s>` and `</s>` included. Returns their ids."""
         return list(self.tokenizer.encode(text).ids)
 
-    def embed_pieces(self, ids: Sequence[int]) -> Vectors:
-        """Embed one text, given as pieces. Returns float32 (dim,), unit length."""
-        (vectors,) = self._session.run(["embedding"], {"input_ids": np.array([ids], dtype=np.int64)})
-        return np.asarray(vectors[0], dtype=np.float32)
+    def embed_pieces(self, pieces: Sequence[Sequence[int]]) -> Vectors:
+        """Embed texts of equal length, given as pieces, in one run. Returns float32 (n, dim), unit length."""
+        (vectors,) = self._session.run(["embedding"], {"input_ids": np.array(pieces, dtype=np.int64)})
+        return np.asarray(vectors, dtype=np.float32)
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Embed texts. Returns float32 (n, dim), unit length."""
         if len(texts) == 1:
-            return self.embed_pieces(self.pieces(texts[0]))[np.newaxis]
+            return self.embed_pieces([self.pieces(texts[0])])
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        done = 0
         with ThreadPoolExecutor(self.threads) as pool:
             for start in range(0, len(texts), SLICE):
-                pieces = map(self.pieces, texts[start : start + SLICE])
-                for i, vector in enumerate(pool.map(self.embed_pieces, pieces), start):
-                    vectors[i] = vector
+                pieces = list(pool.map(self.pieces, texts[start : start + SLICE]))
+                batches = equal_lengths(pieces)
+                runs = pool.map(self.embed_pieces, ([pieces[row] for row in rows] for rows in batches))
+                for rows, found in zip(batches, runs, strict=True):
+                    vectors[[start + row for row in rows]] = found
+                    done += len(rows)
                     if progress is not None:
-                        progress(i + 1, len(texts))
+                        progress(done, len(texts))
         return vectors
+
+
+def equal_lengths(pieces: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Group texts of equal length, at most `RUN` pieces or one text a group. Returns their rows, longest texts first."""
+    by_length: dict[int, list[int]] = {}
+    for row, ids in enumerate(pieces):
+        by_length.setdefault(len(ids), []).append(row)
+    batches = []
+    for length, rows in sorted(by_length.items(), reverse=True):
+        count = max(1, RUN // length)
+        batches += [rows[start : start + count] for start in range(0, len(rows), count)]
+    return batches
 
 
 class OnnxEncoder:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.encoders import PROMPTS, SHIPPED_FOLDER, OnnxEncoder, OnnxEngine, load_encoder
+from app.encoders import PROMPTS, SHIPPED_FOLDER, OnnxEncoder, OnnxEngine, equal_lengths, load_encoder
 from app.errors import EncoderError
 from app.types import Encoder
 
@@ -92,6 +92,20 @@ def test_a_vector_depends_neither_on_neighbours_nor_on_threads(encoder: Encoder)
     np.testing.assert_array_equal(together[:4], one_thread)
 
 
+def test_texts_of_equal_length_share_a_run_without_a_trace(engine: OnnxEngine) -> None:
+    texts = [f"截至 {year} 年底，四类计划共资助了 {year} 人。" for year in range(2001, 2024)]
+    assert len({len(engine.pieces(text)) for text in texts}) < len(texts) / 4
+    alone = np.concatenate([engine.embed([text]) for text in texts])
+    np.testing.assert_array_equal(engine.embed(texts), alone)
+    np.testing.assert_array_equal(engine.embed([*texts[5:], *PASSAGES])[: len(texts) - 5], alone[5:])
+
+
+def test_runs_are_of_equal_length_and_bounded() -> None:
+    pieces = [[0] * length for length in (5, 512, 5, 140, 140, 140, 7)]
+    assert equal_lengths(pieces) == [[1], [3, 4], [5], [6], [0, 2]]
+    assert equal_lengths([]) == []
+
+
 def test_questions_and_passages_get_the_prefixes_of_e5(encoder: Encoder, engine: OnnxEngine) -> None:
     (text,) = PASSAGES[:1]
     np.testing.assert_array_equal(encoder.encode_queries([text]), engine.embed([f"query: {text}"]))
@@ -114,6 +128,11 @@ def test_text_is_cut_at_512_pieces(engine: OnnxEngine) -> None:
     ],
 )
 def test_characters_of_official_texts_are_known(engine: OnnxEngine, text: str) -> None:
+    assert engine.tokenizer.token_to_id("<unk>") not in engine.pieces(text)
+
+
+@pytest.mark.parametrize("text", ["안녕하세요", "שלום", "สวัสดี", "નમસ્તે"])
+def test_letters_of_other_scripts_are_known_one_by_one(engine: OnnxEngine, text: str) -> None:
     assert engine.tokenizer.token_to_id("<unk>") not in engine.pieces(text)
 
 
@@ -142,6 +161,17 @@ def test_sentence_transformer_gives_the_same_vectors(encoder: Encoder) -> None:
     assert model.get_embedding_dimension() == 384
     np.testing.assert_array_equal(model.encode_query(list(QUESTIONS)), encoder.encode_queries(QUESTIONS))
     np.testing.assert_array_equal(model.encode_document(list(PASSAGES)), encoder.encode_passages(PASSAGES))
+
+
+def test_saved_sentence_transformer_opens_again(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    from app.models.onnx_module import as_sentence_transformer
+
+    model = as_sentence_transformer()
+    model.save(str(tmp_path), create_model_card=False)
+    opened = SentenceTransformer(str(tmp_path), device="cpu", trust_remote_code=True, local_files_only=True)
+    np.testing.assert_array_equal(opened.encode_query(list(QUESTIONS)), model.encode_query(list(QUESTIONS)))
 
 
 def test_another_model_is_used_with_its_own_prompts(other_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

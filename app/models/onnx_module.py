@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import copytree
-from typing import Any
+from typing import Any, Self
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -38,8 +38,13 @@ class OnnxE5Module(InputModule):
     def forward(self, features: dict[str, torch.Tensor], **_: Any) -> dict[str, torch.Tensor]:
         """Embed the texts one by one, without their padding. Adds `sentence_embedding`, float32 (n, dim)."""
         rows = zip(features["input_ids"], features["attention_mask"], strict=True)
-        vectors = [torch.from_numpy(self.engine.embed_pieces(ids[mask.bool()].tolist())) for ids, mask in rows]
-        return features | {"sentence_embedding": torch.stack(vectors)}
+        vectors = [torch.from_numpy(self.engine.embed_pieces([ids[mask.bool()].tolist()])) for ids, mask in rows]
+        return features | {"sentence_embedding": torch.cat(vectors)}
+
+    @classmethod
+    def load(cls, model_name_or_path: str, subfolder: str = "", *_: Any, **__: Any) -> Self:
+        """Open what `save` wrote; SentenceTransformer(folder, trust_remote_code=True) calls this."""
+        return cls(Path(model_name_or_path, subfolder))
 
     def save(self, output_path: str, *_: Any, **__: Any) -> None:
         """Copy the model folder."""
