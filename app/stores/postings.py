@@ -134,9 +134,8 @@ class Bm25:
         stored = _ranges(self._starts[terms[~in_columns]], sizes[~in_columns])
         rows[places], counts[places] = self._rows[stored], self._counts[stored]
         for i in np.flatnonzero(in_columns):
-            column = self._columns[self._column_of[terms[i]]]
-            rows[ends[i] - sizes[i] : ends[i]] = present = np.flatnonzero(column != 0)
-            counts[ends[i] - sizes[i] : ends[i]] = column[present]
+            part = slice(ends[i] - sizes[i], ends[i])
+            rows[part], counts[part] = self._column(self._column_of[terms[i]])
         return rows, counts
 
     def _proposed(self, terms: Sequence[Term], hits: int, allowed: Rows | None) -> tuple[Rows, NDArray[np.float64]]:
@@ -168,7 +167,11 @@ class Bm25:
         if term.column < 0:
             stored = slice(self._starts[term.index], self._starts[term.index + 1])
             return self._rows[stored], self._counts[stored]
-        column = self._columns[term.column]
+        return self._column(term.column)
+
+    def _column(self, number: int) -> tuple[Rows, NDArray[np.uint8]]:
+        """Return the rows of a column that have a count, and the counts."""
+        column = self._columns[number]
         present = np.flatnonzero(column != 0)
         return present, column[present]
 
