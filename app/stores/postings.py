@@ -7,8 +7,9 @@ columns.u8       tokens that stand in more than one row of COLUMN_SHARE instead 
 column_terms.i32 which tokens those are
 lengths.i32      the number of tokens of each row
 
-bm25s and tantivy were measured first (`python -m evals bench index` has the figures): on a million chunks a question
-of 40 tokens has millions of postings, nine in ten of them of single characters, and both read (nearly) all of them.
+Why not a library: on a million chunks a question of 40 tokens has millions of postings, nine in ten of them of single
+characters. bm25s reads all of them, and has to be built anew for every change; tantivy reads most of them, and rounds
+lengths, so that its ranking is not BM25's (`python -m evals bench index`: .95 of the best hundred).
 """
 
 import threading

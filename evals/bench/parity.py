@@ -1,14 +1,17 @@
 """Does the shipped encoder rank as the float32 model does? nDCG@10 of public question sets, by vectors alone and with BM25."""
 
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import bm25s
 import numpy as np
 
 from app.cli import progress_bar
 from app.retrieval import CANDIDATES, fuse
+from app.stores.postings import Bm25, FreshCounts, write_postings
+from app.stores.tokens import count_tokens
 from app.text import search_tokens
 from app.types import Document, Encoder, Vectors
 from evals import metrics
@@ -81,13 +84,11 @@ def encode(encoder: Encoder, texts: Sequence[str], label: str) -> Vectors:
 
 def bm25_scores(texts: Sequence[str], questions: Sequence[str]) -> Vectors:
     """Return BM25 scores over our own tokens (Lucene's variant, k1 = 1.5, b = 0.75), float32 (questions, texts)."""
-    bm25 = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
-    bm25.index([search_tokens(text) for text in texts], show_progress=False)
-    scores = np.zeros((len(questions), len(texts)), dtype=np.float32)
-    for i, question in enumerate(questions):
-        if known := bm25.get_tokens_ids(search_tokens(question)):
-            scores[i] = bm25.get_scores_from_ids(known)
-    return scores
+    with tempfile.TemporaryDirectory() as folder:
+        counted = FreshCounts(count_tokens(texts), Path(folder) / "fresh")
+        write_postings(Path(folder) / "bm25", [(counted, np.arange(len(texts)))], len(texts))
+        bm25, rows = Bm25(Path(folder) / "bm25"), np.arange(len(texts))
+        return np.array([bm25.scores(bm25.terms(search_tokens(question)), rows) for question in questions])
 
 
 def ndcgs(
