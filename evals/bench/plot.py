@@ -11,7 +11,7 @@ COLOURS = ("#9f1d20", "#b8862b", "#355c7d", "#5b7f4b")
 
 
 def draw_lines(path: Path, title: str, xs: Sequence[float], lines: Mapping[str, Sequence[float]]) -> None:
-    """Draw each named line over the same xs; every point is labelled with its value."""
+    """Draw each named line over the same xs, the lowest first; every point is labelled with its value."""
     values = [value for line in lines.values() for value in line]
     x_low, x_high = math.log10(min(xs)), max(math.log10(max(xs)), math.log10(min(xs)) + 1)
     y_low, y_high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) + 1e-9)
@@ -27,13 +27,14 @@ def draw_lines(path: Path, title: str, xs: Sequence[float], lines: Mapping[str, 
         parts.append(f'<path class="grid" d="M{LEFT} {y(10**power):.1f}H{WIDTH - RIGHT}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y(10**power) + 4:.1f}" text-anchor="end">{10**power:g}</text>')
     parts += [f'<text x="{x(value):.1f}" y="{HEIGHT - 20}" text-anchor="middle">{value:,}</text>' for value in xs]
-    for (name, line), colour in zip(lines.items(), COLOURS, strict=False):
+    for number, ((name, line), colour) in enumerate(zip(lines.items(), COLOURS, strict=False)):
+        above = -9 if number else 20  # the lowest line has its labels below it
         points = [(x(at), y(value), value) for at, value in zip(xs, line, strict=True)]
         path_of = " ".join(f"{px:.1f},{py:.1f}" for px, py, _ in points)
         parts.append(f'<polyline points="{path_of}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3.5" fill="{colour}"/>' for px, py, _ in points]
         parts += [
-            f'<text x="{px:.1f}" y="{py - 9:.1f}" text-anchor="middle" fill="{colour}">{value:.1f}</text>'
+            f'<text x="{px:.1f}" y="{py + above:.1f}" text-anchor="middle" fill="{colour}">{value:.1f}</text>'
             for px, py, value in points
         ]
         px, py, _ = points[-1]
