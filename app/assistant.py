@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from app.answering import replies
@@ -16,7 +16,21 @@ from app.encoders import load_encoder
 from app.errors import NotFoundError, QuestionError
 from app.retrieval import Retriever
 from app.stores import open_store
-from app.types import Answer, Citation, Document, Encoder, Passage, Refusal, Sentence, Store, Turn, Vectors
+from app.types import (
+    Answer,
+    Citation,
+    Document,
+    Encoder,
+    Passage,
+    Refusal,
+    Retrieved,
+    Said,
+    Sentence,
+    Step,
+    Store,
+    Turn,
+    Vectors,
+)
 
 HISTORY_TURNS = 6
 """How many earlier turns a follow-up question can lead back through."""
@@ -94,6 +108,19 @@ class Assistant:
         A question longer than the setting max_question_chars is cut there; `Answer.question` is what was read.
         Raises QuestionError if there is no question, NotFoundError if a document id is unknown.
         """
+        *_, answer = self.stream(question, history, document_ids, answerer, passages)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        document_ids: Sequence[str] | None = None,
+        answerer: str | None = None,
+        passages: int | None = None,
+    ) -> Iterator[Step]:
+        """Answer as `ask` does, step by step; closing the iterator gives up. Raises what `ask` raises, at its first step."""
         if (answerer or self.settings.answerer) != "extractive":
             raise QuestionError("no language model is set up; ask with the extractive answerer")
         started = time.perf_counter()
@@ -102,6 +129,7 @@ class Assistant:
         retriever = self._retriever  # The same to the end, whatever is built meanwhile.
         ranked = self._search(retriever, full, passages, document_ids)
         retrieved = time.perf_counter()
+        yield Retrieved(ranked)
         verdict = Verdict((), 0.0)
         if not replies.is_greeting(question):
 
@@ -111,7 +139,9 @@ class Assistant:
             verdict = find_answer(full, search, self._similarity, retriever.store)
         refusal = None if verdict.findings else _refuse(retriever.store, question, full, ranked, document_ids)
         timings = _milliseconds(started, retrieved, time.perf_counter())
-        return _make_answer(question, verdict, refusal, ranked, timings)
+        answer = _make_answer(question, verdict, refusal, ranked, timings)
+        yield from said(answer)
+        yield answer
 
     def decline(self, question: str, why: QuestionError) -> Answer:
         """Return the refusal of a question that cannot be asked, where an answer to each question is expected."""
@@ -177,7 +207,7 @@ def _make_answer(
     timings_ms: dict[str, float],
 ) -> Answer:
     sentences, citations = _cite(verdict.findings)
-    text = " ".join(f"{sentence.text} {_marks(sentence)}" for sentence in sentences)
+    text = " ".join(_marked(sentence) for sentence in sentences)
     return Answer(
         id=uuid.uuid4().hex,
         question=question,
@@ -207,8 +237,17 @@ def _cite(findings: Sequence[Finding]) -> tuple[tuple[Sentence, ...], tuple[Cita
     return sentences, citations
 
 
-def _marks(sentence: Sentence) -> str:
-    return "".join(f"[{number}]" for number in sentence.citations)
+def _marked(sentence: Sentence) -> str:
+    """Return a sentence as it stands in the text of an answer."""
+    return f"{sentence.text} {''.join(f'[{number}]' for number in sentence.citations)}"
+
+
+def said(answer: Answer) -> Iterator[Said]:
+    """Yield the sentences of an answer that is complete; their texts together are the answer's."""
+    by_number = {citation.number: citation for citation in answer.citations}
+    for position, sentence in enumerate(answer.sentences):
+        citations = tuple(by_number[number] for number in sentence.citations)
+        yield Said((" " if position else "") + _marked(sentence), sentence, citations)
 
 
 def _milliseconds(started: float, retrieved: float, done: float) -> dict[str, float]:

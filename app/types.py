@@ -180,6 +180,29 @@ class Answer:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """First step of an answer: what retrieval ranked best."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A further step of an answer: a sentence that stands, whatever follows.
+
+    `text` is what it adds to `Answer.text`, its marks [n] and the space before it included.
+    """
+
+    text: str
+    sentence: Sentence
+    citations: tuple[Citation, ...]
+
+
+Step = Retrieved | Said | Answer
+"""An answer comes as one Retrieved, any number of Said, one Answer."""
+
+
 def passage_json(passage: Passage) -> dict[str, Any]:
     """Return a passage as the contract's JSON object."""
     chunk = passage.chunk

@@ -1,11 +1,25 @@
 """A stand-in for the assistant: a short document and a few prepared answers, no index and no model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from app.assistant import Assistant
+from app.assistant import Assistant, said
 from app.config import Settings
 from app.errors import NotFoundError, QuestionError
-from app.types import Answer, Chunk, Citation, Document, Field, Passage, Refusal, Section, Sentence, Span, Turn
+from app.types import (
+    Answer,
+    Chunk,
+    Citation,
+    Document,
+    Field,
+    Passage,
+    Refusal,
+    Retrieved,
+    Section,
+    Sentence,
+    Span,
+    Step,
+    Turn,
+)
 
 TALENT, FUND = "截至 2023 年底，四类计划共资助了 1 万余人，总资助额 26 亿余元。", "基金总规模 100 亿元，首批 500 多项。"
 TEXT = f"""上海市科学技术委员会
@@ -108,7 +122,25 @@ class FakeAssistant(Assistant):
         answerer: str | None = None,
         passages: int | None = None,
     ) -> Answer:
+        *_, answer = self.stream(question, history, document_ids, answerer, passages)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        document_ids: Sequence[str] | None = None,
+        answerer: str | None = None,
+        passages: int | None = None,
+    ) -> Iterator[Step]:
         self.histories.append(tuple(history))
+        answer = self._answer(question, document_ids)
+        yield Retrieved(answer.passages)
+        yield from said(answer)
+        yield answer
+
+    def _answer(self, question: str, document_ids: Sequence[str] | None) -> Answer:
         question = question.strip()[: self.settings.max_question_chars].encode("utf-8", "replace").decode()
         for document_id in document_ids or ():
             self.document(document_id)

@@ -13,7 +13,7 @@ from app.answering.matching import squeeze
 from app.answering.replies import suggestions
 from app.assistant import Assistant, parse_history
 from app.errors import NotFoundError, QuestionError
-from app.types import Answer, Turn
+from app.types import Answer, Retrieved, Said, Turn
 
 pytestmark = pytest.mark.model
 
@@ -196,3 +196,20 @@ def test_reads_a_history_in_each_form() -> None:
 def test_a_malformed_history_is_an_error_for_the_user(raw: object) -> None:
     with pytest.raises(QuestionError):
         parse_history(raw)
+
+
+def test_streams_the_sentences_that_the_answer_ends_with(assistant: Assistant) -> None:
+    question = "四类计划共资助了多少人，总资助额是多少？"
+    retrieved, *said, answer = assistant.stream(question)
+    assert isinstance(retrieved, Retrieved)
+    assert isinstance(answer, Answer)
+    assert "".join(step.text for step in said if isinstance(step, Said)) == answer.text
+    assert retrieved.passages == answer.passages
+    assert answer.sentences == tuple(step.sentence for step in said if isinstance(step, Said))
+
+
+def test_streams_a_refusal_without_a_sentence(assistant: Assistant) -> None:
+    retrieved, answer = assistant.stream("上海的房价是多少？")
+    assert isinstance(retrieved, Retrieved)
+    assert isinstance(answer, Answer)
+    assert answer.status == "refused"
