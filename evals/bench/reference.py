@@ -170,6 +170,11 @@ class Float32Encoder:
         vectors: Vectors = self._model.encode_query(list(texts), show_progress_bar=False)
         return vectors
 
+    def encode_as_it_comes(self, texts: Sequence[str]) -> Vectors:
+        """Embed passages with sentence-transformers' own defaults. Returns float32 (n, dim), unit length."""
+        vectors: Vectors = self._model.encode_document(list(texts), show_progress_bar=False)
+        return vectors
+
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Embed passages. Returns float32 (n, dim), unit length; a higher dot product is closer."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
