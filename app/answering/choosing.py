@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from app.answering import spans
 from app.answering.matching import coverage, match_term, squeeze
-from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, YEAR, Question, Term
+from app.answering.question import DATE, FIGURE, LATER, LIST, WHERE, WHICH, WHO, YEAR, Question, Term
 from app.loading import fields as keys
 from app.text import split_sentences
 from app.types import Document, Passage, Span
@@ -34,6 +34,8 @@ class Evidence:
     """Whether it holds the kind of answer asked for, 0 to 1."""
     year: float
     """1 if it is about the years of the question, less for a span of years, below 0 if about others."""
+    time: float
+    """1 if plans are asked for and it tells plans, -1 if it does not, -0.5 if it tells plans and what was done is asked for."""
     highlights: tuple[tuple[int, int], ...]
     """Offsets of the short answer inside the sentence."""
 
@@ -65,11 +67,12 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         dense=0.0,
         fit=fit,
         year=_year_match(question, squeeze(text)),
+        time=_time_match(question, text, passage.chunk.heading),
         highlights=highlights,
     )
 
 
-_POINTS_BACK = re.compile(r"其中|该|此|其[他余]?|上述|这|两者")
+_POINTS_BACK = re.compile(r"其中|该|此|其[他余]?|上述|这|两者|(?:主要|具体)?(?:包括|包含)|具体(?:为|如下)|分别[是为]")
 """How a sentence begins whose subject stands in the one before it."""
 
 
@@ -92,6 +95,17 @@ def _year_match(question: Question, sentence: str) -> float:
     if any(a <= int(year) <= b for year in question.years for a, b in ranges):
         return 0.3
     return -0.5 if single or ranges else 0.0
+
+
+_PLANNED = re.compile(r"(?<![集])将(?!近)|拟(?!投|人|合)|力争|争取|准备|下一?阶段|下一?步")
+_DONE = re.compile(r"已经?|做[了过]|取得|成效|成果|进展|目前|截至|至今|以来|[建办设]了")
+
+
+def _time_match(question: Question, sentence: str, headings: Sequence[str]) -> float:
+    is_plan = any(LATER.search(heading) for heading in headings) or bool(_PLANNED.search(sentence))
+    if LATER.search(question.text):
+        return 1.0 if is_plan else -1.0
+    return -0.5 if is_plan and _DONE.search(question.text) else 0.0
 
 
 def telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:

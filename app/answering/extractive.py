@@ -1,5 +1,6 @@
 """Passages → an answer made of verbatim sentences, each with its citation, or a refusal. Needs no language model."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -94,7 +95,7 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
         return Verdict((), 0.0)
     best = evidence[0]
     document = documents[best.passage.chunk.document_id]
-    confidence = probability(support_of(question, best, document))
+    confidence = probability(support_of(question, _with_members(question, best, evidence), document))
     if confidence < THRESHOLD:
         return Verdict((), confidence)
     chosen = [best, *_companions(question, best, evidence)]
@@ -133,7 +134,10 @@ def read(
 def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
     """Return what orders sentences before they are compared by meaning, float32 (n,), higher is better."""
     fit_weight = 2.0 if question.kind in (FIGURE, DATE) else 0.7
-    scores = [4.0 * e.lexical + e.context + 0.3 * e.passage.score + fit_weight * e.fit + 1.5 * e.year for e in evidence]
+    scores = [
+        4.0 * e.lexical + e.context + 0.3 * e.passage.score + fit_weight * e.fit + 1.5 * e.year + e.time
+        for e in evidence
+    ]
     return np.array(scores, dtype=np.float32)
 
 
@@ -141,6 +145,8 @@ def _companions(question: Question, best: Evidence, evidence: Sequence[Evidence]
     """Return the sentences that belong to the best one where a question asks for more than a fact."""
     same = sorted((e for e in evidence if e.passage.chunk.id == best.passage.chunk.id), key=lambda e: e.span)
     if question.kind in (LIST, WHICH):
+        if members := _members_after(question, best, evidence):
+            return [members]
         equal = [e for e in same if e.span != best.span and e.lexical >= max(0.7, 0.95 * best.lexical)]
         return equal[: MAX_SENTENCES - 1]
     if question.kind not in (HOW, OPEN):
@@ -148,3 +154,23 @@ def _companions(question: Question, best: Evidence, evidence: Sequence[Evidence]
     following = [e for e in same if e.span.start > best.span.start]
     is_topic_sentence = len(best.text) < TOPIC_SENTENCE
     return following[: MAX_SENTENCES - 1 if is_topic_sentence else 1 if question.kind == HOW else 0]
+
+
+_MEMBERS = re.compile(r"(?:主要|具体|其中)?(?:包括|包含|分为)|具体(?:为|如下)|分别[是为]")
+
+
+def _members_after(question: Question, best: Evidence, evidence: Sequence[Evidence]) -> Evidence | None:
+    """Return the sentence that lists the members of what the best one only names: …四类计划。包括甲、乙、丙。"""
+    if question.kind not in (LIST, WHICH) or best.highlights:
+        return None
+    after = [e for e in evidence if e.passage.chunk.id == best.passage.chunk.id and e.span.start >= best.span.end]
+    following = min(after, key=lambda e: e.span, default=None)
+    return following if following and _MEMBERS.match(following.text) else None
+
+
+def _with_members(question: Question, best: Evidence, evidence: Sequence[Evidence]) -> Evidence:
+    """Return what is weighed as the answer: the best sentence, or the members that follow it with its own words."""
+    members = _members_after(question, best, evidence)
+    if members is None:
+        return best
+    return replace(members, lexical=max(members.lexical, best.lexical), dense=max(members.dense, best.dense))

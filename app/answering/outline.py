@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from app.answering.choosing import telling
 from app.answering.matching import coverage, squeeze
-from app.answering.question import HOW, LIST, OPEN, WHICH, Question, Term
+from app.answering.question import HOW, LATER, LIST, OPEN, WHICH, Question, Term
 from app.text import split_sentences
 from app.types import Document, Section, Span
 
@@ -21,7 +21,6 @@ COUNT = re.compile(
     r"([两二三四五六七八九十]|\d{1,2})\s*(?:个|大|项|条|点)?\s*(?:方面|部分|重点|要点|点|工作|任务|举措|建议|措施)"
 )
 _NUMBERS = {numeral: i for i, numeral in enumerate("一二三四五六七八九十", start=1)} | {"两": 2}
-_LATER = re.compile(r"下一?阶段|下一?步|今后|接下来|以后|未来|将来|后续")
 SUBJECT_WEIGHT = 0.45
 """Lighter words (verbs, the issuing body, what every sentence says) do not decide which part is meant."""
 LONGEST_TOPIC = 60
@@ -34,7 +33,7 @@ def answer_from_outline(question: Question, document: Document) -> list[Span]:
     subject = tuple(
         term
         for term in telling(question.terms, document)
-        if term.weight >= SUBJECT_WEIGHT and not POINTING.match(term.text) and not _LATER.search(term.text)
+        if term.weight >= SUBJECT_WEIGHT and not POINTING.match(term.text) and not LATER.search(term.text)
     )
     for parent, parts in _groups(document):
         if _is_meant(question, subject, parent) and _has_number(question, parts):
@@ -57,7 +56,7 @@ def _is_part(section: Section) -> bool:
 
 
 def _is_meant(question: Question, subject: Sequence[Term], parent: tuple[str, ...]) -> bool:
-    asks_later, is_later = bool(_LATER.search(question.text)), any(_LATER.match(heading) for heading in parent)
+    asks_later, is_later = bool(LATER.search(question.text)), any(LATER.match(heading) for heading in parent)
     if asks_later != is_later:
         return False
     if not subject:

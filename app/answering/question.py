@@ -43,6 +43,10 @@ QUESTION_WORDS = re.compile(
 """What asks, and what is only polite: carries nothing that evidence could match."""
 
 
+LATER = re.compile(
+    r"下一?阶段|下一?步|今后|接下来|(?<!岁)以后(?!的)|未来|将来|后续|打算|\bnext (?:step|stage|phase)s?\b|\bfuture\b|\bplan(?:s|ned)? to\b"
+)
+"""What a question or a heading says of things to come."""
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
 NUMBER = re.compile(r"\d+(?:\.\d+)?%?")
 LATIN = re.compile(r"[a-z][a-z0-9+.&-]*[a-z0-9+]|[a-z]", re.ASCII)

@@ -106,7 +106,7 @@ def _with_unit(folded: str, start: int, end: int) -> ShortAnswer | None:
     return ShortAnswer(COUNT, start, end) if is_digits else None
 
 
-_LIST = re.compile(r"[^，。；：:、!?()（）]{1,30}(?:、[^，。；：:、!?]{1,40}){1,}")
+_LIST = re.compile(r"[^，。；：:、!?()（）]{1,40}(?:、[^，。；：:、!?]{1,60}){1,}")
 _PAIR = re.compile(
     r"(?:^|[，,；;：:扣即为是])([^，,、；;：:]{2,12}[和与][^，,、；;：:]{2,12}?)(?=[两二]\s*[个大项家类所种])"
 )

@@ -1,0 +1,32 @@
+"""What speaks for a sentence: here, whether it tells plans where plans are asked for."""
+
+import pytest
+
+from app.answering.choosing import weigh
+from app.answering.question import parse_question
+from app.types import Chunk, Document, Passage, Span
+
+DONE, PLAN, LATER = "市教委开展校企联合培养。", "市教委将开展校企联合培养。", "开展校企联合培养。"
+DOCUMENT = Document("d", "答复", f"{DONE}\n{PLAN}\n下阶段\n{LATER}")
+
+
+def time_of(question: str, sentence: str, *heading: str) -> float:
+    start = DOCUMENT.text.rindex(sentence)
+    span = Span(start, start + len(sentence))
+    passage = Passage(Chunk("c", "d", span, sentence, heading), 1.0, 1)
+    return weigh(parse_question(question), passage, span, DOCUMENT).time
+
+
+@pytest.mark.parametrize("question", ["下一步怎么开展校企培养？", "校企培养今后有什么安排", "What are the next steps?"])
+def test_plans_are_preferred_where_plans_are_asked_for(question: str) -> None:
+    assert time_of(question, PLAN) == time_of(question, LATER, "下阶段") == 1
+    assert time_of(question, DONE) == -1
+
+
+def test_plans_count_less_where_what_was_done_is_asked_for() -> None:
+    assert time_of("校企培养目前取得了哪些进展？", PLAN) == time_of("校企培养已经做了什么？", LATER, "下阶段") == -0.5
+    assert time_of("校企培养目前取得了哪些进展？", DONE) == 0
+
+
+def test_time_does_not_matter_where_it_is_not_asked_for() -> None:
+    assert time_of("谁开展校企培养？", PLAN) == time_of("谁开展校企培养？", DONE) == 0
