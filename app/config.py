@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ConfigError
+from app.origins import parse_allowed
 
 ENVIRONMENT_PREFIX = "YOUJU_"
 FLAGS = {"passages": "-k"}
 """Flags that are not named as their setting is."""
+LIMITS = ("limit_minute", "limit_day", "limit_streams", "limit_question_kb", "answers_waiting")
 KINDS = {str: "text", int: "a whole number", float: "a number"}
 
 
@@ -51,6 +53,24 @@ class Settings:
     """File that ratings of answers are kept in; empty switches ratings off."""
     log_refusals: int = 0
     """1 keeps refused questions there too, for `python -m evals collect`."""
+    allowed_origins: str = ""
+    """Web sites that may embed the widget, with commas: https://www.example.gov.cn, https://*.example.gov.cn."""
+    secret: str = ""
+    """Signs the widget's tokens; the same on every server that serves one site. Empty makes one for each process."""
+    api_keys: str = ""
+    """Keys, with commas; they open administration, and then every call of the API needs one or a token."""
+    limit_minute: int = 30
+    """Questions a minute of one reader (a token of the widget); of one address ten times as many. 0 is without limit."""
+    limit_day: int = 1000
+    """Questions a day of one reader; of one address ten times as many. 0 is without limit."""
+    limit_streams: int = 4
+    """Answers under way at once for one reader; for one address ten times as many. 0 is without limit."""
+    limit_question_kb: int = 2000
+    """Kilobytes of questions a day of one reader; of one address ten times as many. 0 is without limit."""
+    answers_at_once: int = 4
+    """Questions of the API that are worked on at the same time."""
+    answers_waiting: int = 200
+    """Questions of the API that wait for their turn; more are sent away with 503."""
 
     def __post_init__(self) -> None:
         checks = [
@@ -60,6 +80,16 @@ class Settings:
             (self.max_file_mb > 0, "max_file_mb", "more than 0"),
             (self.threads >= 0, "threads", "0 or more"),
             (0 <= self.port <= 65535, "port", "from 0 to 65535"),
+            *((getattr(self, name) >= 0, name, "0 or more") for name in LIMITS),
+            (self.answers_at_once >= 1, "answers_at_once", "1 or more"),
+            *(
+                (
+                    len(getattr(self, name)) == 0 or len(getattr(self, name)) >= 16,
+                    name,
+                    "empty, or 16 characters or more",
+                )
+                for name in ("secret",)
+            ),
             (self.log_refusals in (0, 1), "log_refusals", "0 or 1"),
             (self.answerer in ("extractive", "llm"), "answerer", "extractive or llm"),
             (self.index_url == "" or self.index_url.startswith("milvus://"), "index_url", "empty or milvus://…"),
@@ -71,6 +101,7 @@ class Settings:
         for is_fine, name, expected in checks:
             if not is_fine:
                 raise ConfigError(f"setting {name} is {getattr(self, name)!r}; it must be {expected}")
+        parse_allowed(self.allowed_origins)
 
 
 def load_settings(

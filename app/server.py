@@ -21,7 +21,7 @@ class Server(uvicorn.Server):
             app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS, server_header=False, lifespan="on"
         )
         super().__init__(config)
-        self.stopping: asyncio.Event = app.state.stopping
+        self.stopping: asyncio.Event = app.state.service.stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
