@@ -17,6 +17,7 @@ from app.api.access import Access
 from app.api.answers import AnswerDesk
 from app.api.asking import asking
 from app.api.bodies import MAX_BODY_BYTES, BodyLimit
+from app.api.context import context
 from app.api.failures import answer_failures
 from app.api.health import health
 from app.api.limits import Allowance, RateLimits
@@ -55,7 +56,7 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
     for routes in (health, pages):
         app.include_router(routes)
     answer_failures(app)
-    app.mount("/api", _make_part(service, asking, tokens))
+    app.mount("/api", _make_part(service, asking, context, tokens))
     if assistant is None:
         app.add_api_route("/", _unready_page, response_class=HTMLResponse)
     else:

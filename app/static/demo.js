@@ -16,7 +16,16 @@
     size: /^(small|medium|large)$/,
     suggest: /^[^\p{C}]{0,400}$/u,
   };
-  const DEFAULTS = { form: "launcher", title: "", lang: "zh-CN", theme: "auto", accent: "#9f1d20", position: "right", size: "medium", suggest: "" };
+  const DEFAULTS = {
+    form: "launcher",
+    title: "",
+    lang: "zh-CN",
+    theme: "auto",
+    accent: "#9f1d20",
+    position: "right",
+    size: "medium",
+    suggest: "",
+  };
   const IN_FRAME = ["title", "lang", "theme", "accent", "suggest"];
 
   const given = new URLSearchParams(location.search);
@@ -43,7 +52,8 @@
     if (kind === "launcher") return;
     script.setAttribute("data-launcher", "never");
     const node = document.createElement(kind === "iframe" ? "iframe" : "youju-chat");
-    if (kind === "iframe") Object.assign(node, { src: frame.href, title: options.title || "问政策", allow: "clipboard-write" });
+    if (kind === "iframe")
+      Object.assign(node, { src: frame.href, title: options.title || "问政策", allow: "clipboard-write" });
     place.hidden = false;
     place.append(node);
   }

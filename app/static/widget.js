@@ -1,13 +1,5 @@
-/* YouJu 有据: the widget. It answers questions on any page that its server allows, with the passage behind every sentence.
- *
- *   <script src="https://qa.example.gov.cn/widget.js" defer data-title="问政策"></script>
- *   <youju-chat></youju-chat>      inline, where the page puts it, instead of the button in the corner
- *
- * One file, no dependency, shipped as it is written. Three rules hold everywhere in it:
- * - text enters the page as text: nodes are made by `el`, nothing is ever parsed as HTML;
- * - the page's Content-Security-Policy needs no exception: no inline style or script, styles are constructed sheets;
- * - nothing is asked of the server before a visitor opens the panel.
- */
+/* YouJu 有据, the widget: <script src="https://qa.example.gov.cn/widget.js" defer></script>, <youju-chat> for inline.
+ * Shipped as written; WIDGET.md says why it is as it is. Text enters the page as text only: `el` makes every node. */
 (() => {
   "use strict";
 
@@ -18,13 +10,9 @@
   if (window.YouJu) return console.warn("YouJu: the widget is on this page already");
   const BASE = new URL(".", script.src).href;
 
-  // What the page lends us is taken now: a script that loads later may replace it. Promises come from the language
-  // (an async function returns the real one), because old official sites still load a Promise of their own.
-  const Request = window.XMLHttpRequest;
+  // Taken before other scripts replace them. An async function returns the real Promise; old sites have their own.
+  const { XMLHttpRequest, setTimeout, clearTimeout, matchMedia } = window;
   const OwnPromise = (async () => {})().constructor;
-  const { setTimeout, clearTimeout, matchMedia } = window;
-  const later = (milliseconds, run) => setTimeout.call(window, run, milliseconds);
-  const media = (query) => matchMedia.call(window, query);
 
   const KEPT_TURNS = 20; // in the tab's memory and on the panel
   const HISTORY_TURNS = 6; // sent along with a follow-up question
@@ -37,6 +25,7 @@
 
   // --- words ---
 
+  // prettier-ignore
   const WORDS = {
     "zh-CN": {
       title: "问政策", close: "关闭", clear: "新对话", log: "问答", asked: "问", said: "答",
@@ -47,13 +36,11 @@
       source: "查看原文件", newWindow: "（新窗口打开）", page: "第 {n} 页", refused: "文件中没有", near: "可以这样问：", looked: "查阅过的 {n} 段原文",
       rate: "这个回答", up: "有帮助", down: "没帮助", thanks: "谢谢反馈", comment: "哪里不好？（可不填）", submit: "提交", unrated: "反馈没有送到，请稍后再试",
       stopped: "已停止。", unfinished: "回答没有说完，以上内容仍有原文依据。", offlineNow: "网络已断开，恢复后可继续提问。",
-      seconds: "{n} 秒", minutes: "{n} 分钟", hours: "{n} 小时",
       errors: {
         offline: "网络已断开，请检查网络后重试。", unreachable: "暂时连不上问答服务，请稍后重试。",
-        not_allowed: "本网站还没有获准使用这项问答服务。", rate_limited: "提问有些频繁，请在{wait}后再试。",
-        overloaded: "现在提问的人较多，请在{wait}后再试。", expired: "会话已过期，请刷新页面后再问。",
-        timeout: "服务长时间没有回应，请重试。", interrupted: "连接中断了，请重试。", server: "服务出错了，这个问题没有答成，请重试。",
-        busy: "上一个问题还没有答完。", empty: "请先输入问题。",
+        not_allowed: "本网站还没有获准使用这项问答服务。", rate_limited: "提问有些频繁，请{wait}再试。",
+        overloaded: "现在提问的人较多，请{wait}再试。",
+        interrupted: "连接中断了，请重试。", server: "服务出错了，这个问题没有答成，请重试。",
       },
     },
     "zh-TW": {
@@ -65,13 +52,11 @@
       source: "檢視原文件", newWindow: "（開新視窗）", page: "第 {n} 頁", refused: "文件中沒有", near: "可以這樣問：", looked: "查閱過的 {n} 段原文",
       rate: "這個回答", up: "有幫助", down: "沒幫助", thanks: "謝謝回饋", comment: "哪裡不好？（可不填）", submit: "提交", unrated: "回饋沒有送達，請稍後再試",
       stopped: "已停止。", unfinished: "回答沒有說完，以上內容仍有原文依據。", offlineNow: "網路已中斷，恢復後可繼續提問。",
-      seconds: "{n} 秒", minutes: "{n} 分鐘", hours: "{n} 小時",
       errors: {
         offline: "網路已中斷，請檢查網路後重試。", unreachable: "暫時連不上問答服務，請稍後重試。",
-        not_allowed: "本網站尚未獲准使用這項問答服務。", rate_limited: "提問有些頻繁，請在{wait}後再試。",
-        overloaded: "現在提問的人較多，請在{wait}後再試。", expired: "工作階段已過期，請重新整理頁面後再問。",
-        timeout: "服務長時間沒有回應，請重試。", interrupted: "連線中斷了，請重試。", server: "服務出錯了，這個問題沒有答成，請重試。",
-        busy: "上一個問題還沒有答完。", empty: "請先輸入問題。",
+        not_allowed: "本網站尚未獲准使用這項問答服務。", rate_limited: "提問有些頻繁，請{wait}再試。",
+        overloaded: "現在提問的人較多，請{wait}再試。",
+        interrupted: "連線中斷了，請重試。", server: "服務出錯了，這個問題沒有答成，請重試。",
       },
     },
     en: {
@@ -83,13 +68,11 @@
       source: "Open the document", newWindow: " (opens in a new window)", page: "page {n}", refused: "Not in the documents", near: "You could ask:", looked: "{n} passages looked at",
       rate: "This answer", up: "Helpful", down: "Not helpful", thanks: "Thank you", comment: "What was wrong? (optional)", submit: "Submit", unrated: "Your rating was not delivered; please try again later",
       stopped: "Stopped.", unfinished: "The answer is incomplete; what stands above has its source.", offlineNow: "You are offline. Ask again once you are connected.",
-      seconds: "{n} s", minutes: "{n} min", hours: "{n} h",
       errors: {
         offline: "You are offline. Please check the connection and try again.", unreachable: "The service cannot be reached at the moment. Please try again later.",
-        not_allowed: "This web site has not been allowed to use the service.", rate_limited: "Too many questions in a short time. Please try again in {wait}.",
-        overloaded: "The service is busy. Please try again in {wait}.", expired: "The session has expired. Please reload the page.",
-        timeout: "The service did not respond. Please try again.", interrupted: "The connection was interrupted. Please try again.", server: "The service failed on this question. Please try again.",
-        busy: "The previous question is still being answered.", empty: "Please type a question.",
+        not_allowed: "This web site has not been allowed to use the service.", rate_limited: "Too many questions in a short time. Please try again {wait}.",
+        overloaded: "The service is busy. Please try again {wait}.",
+        interrupted: "The connection was interrupted. Please try again.", server: "The service failed on this question. Please try again.",
       },
     },
   };
@@ -97,16 +80,27 @@
 
   // --- options: attributes of the script tag, or of <youju-chat> ---
 
-  const ONE_OF = (...names) => (text) => (names.includes(text) ? text : null);
+  const ONE_OF =
+    (...names) =>
+    (text) =>
+      names.includes(text) ? text : null;
   const OPTIONS = {
     title: { fallback: "", read: (text) => text.slice(0, 40) },
     lang: { fallback: "zh-CN", read: readLanguage },
     theme: { fallback: "auto", read: ONE_OF("light", "dark", "auto") },
-    accent: { fallback: "#9f1d20", read: readColour },
+    accent: { fallback: "#9f1d20", read: (text) => (/^#[0-9a-f]{6}$/i.test(text) ? text : null) },
     position: { fallback: "right", read: ONE_OF("left", "right") },
     size: { fallback: "medium", read: ONE_OF("small", "medium", "large") },
     launcher: { fallback: "auto", read: ONE_OF("auto", "always", "never") },
-    suggest: { fallback: [], read: (text) => text.split("|").map((part) => part.trim().slice(0, 100)).filter(Boolean).slice(0, 8) },
+    suggest: {
+      fallback: [],
+      read: (text) =>
+        text
+          .split("|")
+          .map((part) => part.trim().slice(0, 100))
+          .filter(Boolean)
+          .slice(0, 8),
+    },
   };
 
   function readLanguage(text) {
@@ -115,32 +109,29 @@
     return /^zh\b/.test(tag) ? "zh-CN" : /^en\b/.test(tag) ? "en" : null;
   }
 
-  // "#a12" or "#aa1122" → "#aa1122". Nothing else, because it goes into a style sheet.
-  function readColour(text) {
-    if (/^#[0-9a-f]{3}$/i.test(text)) return "#" + [...text.slice(1)].map((digit) => digit + digit).join("");
-    return /^#[0-9a-f]{6}$/i.test(text) ? text : null;
-  }
-
-  // Return the options of an element; what it does not say, or says wrongly, comes from `inherited`.
+  // What an element does not say, or says wrongly, comes from `inherited`.
   function readOptions(element, inherited) {
     const options = {};
     for (const [name, { fallback, read }] of Object.entries(OPTIONS)) {
       const given = element.getAttribute("data-" + name);
       const value = given === null ? null : read(given.trim());
-      if (given !== null && value === null) console.warn(`YouJu: data-${name}="${given}" is not understood and ignored`);
+      if (given !== null && value === null)
+        console.warn(`YouJu: data-${name}="${given}" is not understood and ignored`);
       options[name] = value ?? (inherited ? inherited[name] : fallback);
     }
     return options;
   }
 
-  // --- colours: any accent is made readable (WCAG 2.2 contrast) ---
+  // --- colours: any accent is made readable (WCAG 2.2) ---
 
   const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   const toHex = (rgb) => "#" + rgb.map((value) => Math.round(value).toString(16).padStart(2, "0")).join("");
   const mix = (from, to, share) => toHex(channels(from).map((value, i) => value + (channels(to)[i] - value) * share));
 
   function luminance(hex) {
-    const linear = channels(hex).map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+    const linear = channels(hex).map((value) =>
+      value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+    );
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   }
 
@@ -149,7 +140,7 @@
     return (bright + 0.05) / (dark + 0.05);
   }
 
-  // Move a colour towards another until it stands out from every ground by `ratio` : 1.
+  // Move a colour towards another until it contrasts with every ground by `ratio` : 1.
   function standOut(colour, towards, grounds, ratio) {
     for (let share = 0; share < 1; share += 0.04) {
       const moved = mix(colour, towards, share);
@@ -159,18 +150,42 @@
   }
 
   const PALETTES = {
-    light: { ground: "#f4f1ea", sheet: "#fffdf8", paper: "#fffefb", ink: "#1f1b17", soft: "#625a50", rule: "#ded6c9", edge: "#8f8473", mark: "#ffdf7a", under: "#b98a00", glow: "rgba(255,223,122,.55)" },
-    dark: { ground: "#161412", sheet: "#1e1b18", paper: "#211e1a", ink: "#efe8dc", soft: "#b3a999", rule: "#38332c", edge: "#83776a", mark: "#6f5a16", under: "#e0b84a", glow: "rgba(111,90,22,.6)" },
+    light: {
+      ground: "#f4f1ea",
+      sheet: "#fffdf8",
+      paper: "#fffefb",
+      ink: "#1f1b17",
+      soft: "#625a50",
+      rule: "#ded6c9",
+      edge: "#8f8473",
+      mark: "#ffdf7a",
+      under: "#b98a00",
+      glow: "rgba(255,223,122,.55)",
+    },
+    dark: {
+      ground: "#161412",
+      sheet: "#1e1b18",
+      paper: "#211e1a",
+      ink: "#efe8dc",
+      soft: "#b3a999",
+      rule: "#38332c",
+      edge: "#83776a",
+      mark: "#6f5a16",
+      under: "#e0b84a",
+      glow: "rgba(111,90,22,.6)",
+    },
   };
 
-  // The custom properties of a theme. Text on the accent is white or black, whichever stands out more: at least 4.58 : 1.
+  // Text on the accent is white or black, whichever contrasts more: at least 4.58 : 1.
   function themeRule(theme, accent) {
     const palette = PALETTES[theme];
     const far = theme === "dark" ? "#ffffff" : "#000000";
     const wash = mix(palette.sheet, accent, 0.08);
     const solid = theme === "dark" ? standOut(accent, far, [palette.sheet], 3) : accent;
     const colours = {
-      ...palette, wash, accent: solid,
+      ...palette,
+      wash,
+      accent: solid,
       on: contrast(solid, "#ffffff") >= contrast(solid, "#000000") ? "#ffffff" : "#000000",
       accentink: standOut(accent, far, [palette.sheet, palette.ground, palette.paper, wash], 5),
     };
@@ -180,180 +195,174 @@
 
   // --- style: a sibling of the chat page ---
 
-  // The elements that the page sees. Inside a shadow root `!important` beats the page's own; what stands inline can be sized
-  // and placed by the page, but not be made invisible by a rule for everything.
+  // `!important` in a shadow root beats the page's. What stands inline can be sized and placed by the page, not hidden.
   const HOSTS = {
-    floating: () => ":host{all:initial!important;display:block!important;position:fixed!important;bottom:0!important;right:0!important;width:0!important;height:0!important;z-index:2147483000!important}",
-    inline: ({ size }) => `:host{all:initial;display:block!important;visibility:visible!important;opacity:1!important;min-height:400px!important;height:${{ small: 500, medium: 640, large: 800 }[size]}px}`,
+    floating: () =>
+      ":host{all:initial!important;display:block!important;position:fixed!important;bottom:0!important;right:0!important;width:0!important;height:0!important;z-index:2147483000!important}",
+    inline: ({ size }) =>
+      `:host{all:initial;display:block!important;visibility:visible!important;opacity:1!important;min-height:400px!important;height:${{ small: 500, medium: 640, large: 800 }[size]}px}`,
   };
 
   const STYLE = `
 .root{all:initial;direction:ltr;
-  --song:"Songti SC",STSong,"Noto Serif CJK SC","Source Han Serif SC","Noto Serif SC",SimSun,Georgia,serif;
-  --hei:"PingFang SC","Hiragino Sans GB","Microsoft YaHei","Noto Sans CJK SC","Source Han Sans SC","Noto Sans SC",system-ui,sans-serif;
+  --song:"Songti SC","Noto Serif CJK SC","Source Han Serif SC",SimSun,serif;
+  --hei:"PingFang SC","Microsoft YaHei","Noto Sans CJK SC","Source Han Sans SC",system-ui,sans-serif;
   font:400 16px/1.75 var(--hei);color:var(--ink);-webkit-text-size-adjust:100%}
-.root:lang(zh-TW){--song:"Songti TC","Noto Serif CJK TC","Source Han Serif TC",PMingLiU,Georgia,serif;--hei:"PingFang TC","Microsoft JhengHei","Noto Sans CJK TC","Source Han Sans TC",system-ui,sans-serif}
-.root.inline{display:block;height:100%}
-*,*::before,*::after{box-sizing:border-box}
-h2,h3,p,ul,ol,form{margin:0;padding:0;font:inherit}
+.root:lang(zh-TW){--song:"Songti TC","Noto Serif CJK TC","Source Han Serif TC",PMingLiU,serif;--hei:"PingFang TC","Microsoft JhengHei","Noto Sans CJK TC","Source Han Sans TC",system-ui,sans-serif}
+.inline{display:block;height:100%}
+*,*::before{box-sizing:border-box}
+h2,h3,p,ul,ol{margin:0;padding:0;font:inherit}
 ul,ol{list-style:none}
-button,textarea,summary,a{font:inherit;color:inherit;letter-spacing:inherit;touch-action:manipulation;-webkit-tap-highlight-color:transparent}
+button,textarea,a{font:inherit;color:inherit}
 button{margin:0;padding:0;border:0;background:none;text-align:inherit;cursor:pointer}
 button:disabled{cursor:default;opacity:.65}
 :focus-visible{outline:2px solid var(--accentink);outline-offset:2px}
 [hidden]{display:none!important}
 svg{display:block;width:20px;height:20px;fill:none;stroke:currentColor;stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round}
-.quiet{position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.quiet{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 
-.launcher{position:fixed;bottom:max(20px,env(safe-area-inset-bottom));right:max(20px,env(safe-area-inset-right));display:flex;align-items:center;gap:10px;min-height:52px;max-width:min(280px,calc(100vw - 40px));padding:7px 20px 7px 8px;border-radius:12px;border:1px solid var(--on);background:var(--accent);color:var(--on);font:600 16px/1.4 var(--hei);box-shadow:0 2px 6px rgba(40,25,10,.22),0 10px 30px rgba(40,25,10,.2);transition:transform .15s}
-.launcher:hover{transform:translateY(-2px)}
+.launcher{position:fixed;bottom:max(20px,env(safe-area-inset-bottom));right:max(20px,env(safe-area-inset-right));display:flex;align-items:center;gap:10px;min-height:52px;max-width:min(280px,calc(100vw - 40px));padding:7px 20px 7px 8px;border-radius:12px;border:1px solid var(--on);background:var(--accent);color:var(--on);font:600 16px/1.4 var(--hei);box-shadow:0 2px 6px rgba(40,25,10,.22),0 10px 30px rgba(40,25,10,.2)}
+.launcher:hover{filter:brightness(1.08)}
 .launcher:focus-visible{outline:3px solid var(--on);outline-offset:-6px}
 .left .launcher{right:auto;left:max(20px,env(safe-area-inset-left))}
 .launcher .seal{width:36px;height:36px;font-size:21px;background:var(--on);color:var(--accent)}
-.launcher b{font-weight:600;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.seal{flex:none;display:grid;place-items:center;width:30px;height:30px;border-radius:6px;background:var(--accent);color:var(--on);font:700 18px/1 var(--song)}
+.launcher b{font-weight:600}
+.launcher b,h2{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.seal,.who{flex:none;display:grid;place-items:center;width:30px;height:30px;border-radius:6px;background:var(--accent);color:var(--on);font:700 18px/1 var(--song)}
 
 .panel{position:relative;display:flex;flex-direction:column;overflow:hidden;background:var(--ground);color:var(--ink);border:1px solid var(--edge)}
 .inline .panel{height:100%;border-radius:10px}
 .floating .panel{position:fixed;bottom:max(16px,env(safe-area-inset-bottom));right:max(16px,env(safe-area-inset-right));width:min(420px,calc(100vw - 32px));height:min(680px,calc(100vh - 32px));border-radius:14px;box-shadow:0 4px 14px rgba(40,25,10,.16),0 18px 60px rgba(40,25,10,.26);animation:rise .18s ease-out}
 .floating.left .panel{right:auto;left:max(16px,env(safe-area-inset-left))}
-.floating .panel.small{width:min(360px,calc(100vw - 32px));height:min(560px,calc(100vh - 32px))}
-.floating .panel.large{width:min(520px,calc(100vw - 32px));height:min(820px,calc(100vh - 32px))}
+.floating .small{width:min(360px,calc(100vw - 32px));height:min(560px,calc(100vh - 32px))}
+.floating .large{width:min(520px,calc(100vw - 32px));height:min(820px,calc(100vh - 32px))}
 @keyframes rise{from{opacity:0;transform:translateY(10px)}}
 .head{flex:none;display:flex;align-items:center;gap:10px;padding:10px 10px 9px 16px;background:var(--sheet);border-bottom:2px solid var(--accent);box-shadow:0 2px 0 var(--ground),0 3px 0 var(--accent);position:relative;z-index:2}
-.head h2{flex:1;min-width:0;font:700 18px/1.4 var(--song);letter-spacing:.06em;color:var(--accentink);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+h2{flex:1;font:700 18px/1.4 var(--song);letter-spacing:.06em;color:var(--accentink)}
 .tool{flex:none;display:grid;place-items:center;min-width:36px;height:36px;border-radius:7px;color:var(--soft)}
 .tool:hover{background:var(--wash);color:var(--accentink)}
 .body{flex:1;min-height:0;position:relative;display:flex}
 .talk{flex:1;min-width:0;display:flex;flex-direction:column}
-.log{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:22px 18px 16px;scrollbar-width:thin;scrollbar-color:var(--edge) transparent}
+.log,.paper{position:relative;flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:20px 18px 16px;scrollbar-width:thin;scrollbar-color:var(--edge) transparent}
 .log:focus-visible,.paper:focus-visible{outline-offset:-3px}
 
 .welcome h3{font:700 22px/1.45 var(--song)}
 .welcome p{margin-top:8px;font-size:15px;color:var(--soft)}
-.chips{display:flex;flex-direction:column;align-items:flex-start;gap:8px;margin-top:16px}
-.chips button{padding:8px 14px;border:1px solid var(--edge);border-radius:8px;background:var(--sheet);font-size:15px;line-height:1.55;overflow-wrap:anywhere}
+.chips{display:grid;justify-items:start;gap:8px;margin-top:16px}
+.chips button{padding:8px 14px;border:1px solid var(--edge);border-radius:8px;background:var(--sheet);font-size:15px;line-height:1.55}
 .chips button:hover{border-color:var(--accentink);color:var(--accentink)}
-.turn{padding-bottom:20px}
+.turn{padding-bottom:20px;overflow-wrap:anywhere}
 .turn+.turn{padding-top:20px;border-top:1px solid var(--rule)}
 .asked,.reply{display:grid;grid-template-columns:24px minmax(0,1fr);column-gap:10px;align-items:start}
 .asked{margin-bottom:12px}
-.asked h3{font:700 17px/1.5 var(--song);overflow-wrap:anywhere;white-space:pre-wrap}
-.who{display:grid;place-items:center;width:24px;height:24px;margin-top:1px;border-radius:5px;border:1px solid var(--edge);color:var(--soft);font:700 13px/1 var(--song)}
-.reply .who{margin-top:3px;background:var(--accent);border-color:var(--accent);color:var(--on)}
-.refused .who{background:none;border-color:var(--edge);color:var(--soft)}
-.sentence{font-size:16px;line-height:1.85;white-space:pre-wrap;overflow-wrap:anywhere}
+.asked h3{font:700 17px/1.5 var(--song);white-space:pre-wrap}
+.who{width:24px;height:24px;margin-top:2px;border:1px solid var(--accent);border-radius:5px;font-size:13px}
+.asked .who,.refused .who{background:none;border-color:var(--edge);color:var(--soft)}
+.sentence{line-height:1.85;white-space:pre-wrap}
 .sentence+.sentence{margin-top:8px}
-.sentence strong{font-weight:700;color:var(--accentink);background:linear-gradient(transparent 62%,var(--glow) 62%)}
+strong{font-weight:700;color:var(--accentink);background:linear-gradient(transparent 62%,var(--glow) 62%)}
 .tail{white-space:nowrap}
-.cite{display:inline-grid;place-items:center;min-width:24px;height:24px;padding:0 5px;margin:0 1px 0 6px;border:1px solid var(--accentink);border-radius:5px;background:var(--sheet);color:var(--accentink);font:600 13px/1 var(--hei);font-variant-numeric:tabular-nums;vertical-align:1px}
+.cite{display:inline-grid;place-items:center;min-width:24px;height:24px;padding:0 5px;margin:0 1px 0 6px;border:1px solid var(--accentink);border-radius:5px;background:var(--sheet);color:var(--accentink);font:600 13px/1 var(--hei);vertical-align:1px}
 .cite:hover{background:var(--wash)}
 .cite.is-open{background:var(--accent);border-color:var(--accent);color:var(--on)}
 .sources{display:grid;gap:6px;margin-top:14px;padding-top:10px;border-top:1px dashed var(--edge);font-size:13.5px;line-height:1.6}
 .sources li{display:grid;grid-template-columns:auto minmax(0,1fr);gap:8px;align-items:start}
-.sources .cite{margin:0}
-.sources .source{min-height:24px;color:var(--soft);overflow-wrap:anywhere}
-.sources .source:hover{color:var(--accentink);text-decoration:underline;text-underline-offset:3px}
+.sources .cite,.bar .cite{margin:0}
+.source{min-height:24px;color:var(--soft)}
+.source:hover{color:var(--accentink);text-decoration:underline}
 .tools{display:flex;flex-wrap:wrap;align-items:center;gap:4px 6px;margin-top:10px;font-size:13px;color:var(--soft)}
-.plain{min-height:28px;padding:2px 10px;border:1px solid var(--edge);border-radius:6px;font-size:13px;color:var(--soft);background:none;text-decoration:none}
+.plain{min-height:28px;padding:2px 10px;border:1px solid var(--edge);border-radius:6px;font-size:13px;color:var(--soft);text-decoration:none}
 .plain:hover{color:var(--accentink);border-color:var(--accentink)}
 .thumbs{display:flex}
 .thumb{display:grid;place-items:center;width:34px;height:30px;border-radius:6px}
 .thumb:hover{background:var(--wash);color:var(--accentink)}
 .thumb[aria-pressed=true]{color:var(--accentink)}
 .thumb[aria-pressed=true] svg{fill:var(--glow);stroke-width:2.2}
-.thumb svg{width:18px;height:18px}
 .comment{display:grid;gap:8px;margin-top:8px;justify-items:start}
-.comment label{display:grid;gap:4px;width:100%;font-size:13px;color:var(--soft)}
-textarea{display:block;width:100%;margin:0;padding:8px 10px;border:1px solid var(--edge);border-radius:7px;background:var(--sheet);font:400 16px/1.6 var(--hei);color:var(--ink);resize:none;-webkit-appearance:none;appearance:none}
+.comment label{width:100%;font-size:13px;color:var(--soft)}
+textarea{display:block;width:100%;margin:0;padding:8px 10px;border:1px solid var(--edge);border-radius:7px;background:var(--sheet);font:400 16px/1.6 var(--hei);color:var(--ink);resize:none}
 textarea::placeholder{color:var(--soft);opacity:1}
-.waiting{color:var(--soft)}
-.waiting i{display:inline-block;width:4px;height:4px;margin-left:5px;border-radius:50%;background:var(--accentink);vertical-align:3px;animation:pulse 1s infinite alternate}
-.waiting i:nth-child(2){animation-delay:.25s}
-.waiting i:nth-child(3){animation-delay:.5s}
+.waiting,.near,.note,summary{color:var(--soft)}
+.waiting i{display:inline-block;width:7px;height:7px;margin-left:8px;border-radius:50%;background:var(--accentink);animation:pulse .7s infinite alternate}
 @keyframes pulse{from{opacity:.15}}
 .refused .box{padding:12px 14px 14px;background:var(--sheet);border:1px solid var(--rule);border-left:4px solid var(--soft);border-radius:4px}
 .verdict{font:700 16px/1.6 var(--song);color:var(--soft);margin-bottom:4px}
-.near{margin-top:12px;font-size:14px;color:var(--soft)}
+.near{margin-top:12px;font-size:14px}
 .near+.chips{margin-top:8px}
 details{margin-top:12px;font-size:14px}
-summary{width:fit-content;min-height:24px;color:var(--soft);cursor:pointer}
+summary{width:fit-content;min-height:24px;cursor:pointer}
 summary:hover{color:var(--accentink)}
 .passages{display:grid;gap:8px;margin-top:8px}
-.passages button{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:4;overflow:hidden;width:100%;padding:8px 10px;border-left:2px solid var(--edge);background:var(--ground);line-height:1.65;overflow-wrap:anywhere}
+.passages button{max-height:8.4em;overflow:hidden;width:100%;padding:8px 10px;border-left:2px solid var(--edge);background:var(--ground);line-height:1.65}
 .passages button:hover{border-color:var(--accentink)}
-.passages small{display:block;font-size:13px;color:var(--soft)}
-.problem{margin-top:8px;padding:9px 12px;border:1px solid var(--accentink);border-radius:7px;background:var(--wash);overflow-wrap:anywhere;font-size:15px}
-.note{margin-top:8px;font-size:14px;color:var(--soft)}
-.problem button,.note button{margin-top:4px}
+small{display:block;font-size:13px;color:var(--soft)}
+.problem,.offline{margin-top:8px;padding:9px 12px;border:1px solid var(--accentink);border-radius:7px;background:var(--wash);font-size:15px}
+.note{margin-top:8px;font-size:14px}
 
-.offline{flex:none;margin:0 14px 8px;padding:6px 12px;border-radius:7px;background:var(--wash);border:1px solid var(--accentink);font-size:14px}
+.offline{flex:none;margin:0 14px 8px}
 .composer{flex:none;display:flex;align-items:flex-end;gap:8px;margin:0 14px;padding:6px;background:var(--sheet);border:1px solid var(--edge);border-radius:11px}
 .composer:focus-within{border-color:var(--accentink);box-shadow:0 0 0 1px var(--accentink)}
-.composer textarea{flex:1;min-width:0;height:40px;max-height:132px;padding:7px 8px;border:0;background:none;outline:0}
+.composer textarea{flex:1;min-width:0;height:40px;padding:7px 8px;border:0;background:none;outline:0}
 .go{flex:none;min-width:64px;height:40px;padding:0 14px;border-radius:8px;text-align:center;font:600 15px/1 var(--hei);background:var(--accent);color:var(--on);border:1px solid var(--accent)}
-.go.stop{background:none;color:var(--accentink);border-color:var(--accentink)}
+.stop{background:none;color:var(--accentink);border-color:var(--accentink)}
 .footnote{flex:none;padding:6px 14px max(9px,env(safe-area-inset-bottom));text-align:center;font-size:12.5px;line-height:1.5;color:var(--soft)}
 
-.evidence{position:absolute;inset:0;display:flex;flex-direction:column;background:var(--sheet);z-index:1;animation:slide .18s ease-out}
-@keyframes slide{from{opacity:0;transform:translateX(24px)}}
-.bar{flex:none;display:flex;flex-wrap:wrap;align-items:center;gap:6px;padding:10px 14px 7px 8px;font:700 15px/1.5 var(--song);color:var(--soft)}
-.bar .tool{display:flex;gap:2px;align-items:center;padding-right:10px;font:500 14px/1 var(--hei)}
-.bar .cite{margin:0;min-width:28px;height:28px}
-.card{flex:none;padding:10px 16px;background:var(--wash);border-top:1px solid var(--rule);border-bottom:1px solid var(--rule);font-size:14px;line-height:1.65;max-height:40%;overflow-y:auto;overflow-wrap:anywhere}
+.evidence{position:absolute;inset:0;display:flex;flex-direction:column;background:var(--sheet);z-index:1;animation:rise .18s ease-out}
+.bar{flex:none;display:flex;flex-wrap:wrap;align-items:center;gap:6px;padding:8px 14px 5px 8px;font:700 15px/1.5 var(--song);color:var(--soft)}
+.bar .tool{display:flex;gap:2px;padding-right:10px;font:500 14px/1 var(--hei)}
+.bar .cite{min-width:28px;height:28px}
+.card{flex:none;padding:10px 16px;background:var(--wash);border:solid var(--rule);border-width:1px 0;font-size:14px;line-height:1.65;max-height:40%;overflow-y:auto;overflow-wrap:anywhere}
 .card p+p{font-weight:700;font-family:var(--song)}
 .card div{display:flex;flex-wrap:wrap;gap:8px;margin-top:8px}
-.card .plain{display:inline-flex;align-items:center;background:var(--sheet);color:var(--ink)}
-.paper{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:16px 18px 28px;background:var(--paper);scrollbar-width:thin;scrollbar-color:var(--edge) transparent}
+.card .plain{background:var(--sheet);color:var(--ink)}
+.paper{background:var(--paper)}
 .paper p{font:400 16px/2 var(--song);white-space:pre-wrap;overflow-wrap:anywhere;text-indent:2em;margin-bottom:6px}
-.paper mark{color:inherit;background:var(--mark);border-radius:2px;padding:2px 0;box-shadow:0 2px 0 var(--under);-webkit-box-decoration-break:clone;box-decoration-break:clone}
-.is-wide .evidence{position:static;flex:1;min-width:0;border-left:1px solid var(--rule);animation:none}
-.is-wide .log{padding:26px 28px 18px}
-.is-wide .composer,.is-wide .offline{margin-left:24px;margin-right:24px}
+mark{color:inherit;background:var(--mark);border-radius:2px;padding:2px 0;box-shadow:0 2px 0 var(--under);-webkit-box-decoration-break:clone;box-decoration-break:clone}
+.is-wide .evidence{position:static;flex:1;min-width:0;border-left:1px solid var(--rule)}
 
 @media (max-width:600px),(max-height:480px){
-  .floating .panel,.floating .panel.small,.floating .panel.large{inset:0;width:auto;height:auto;border:0;border-radius:0;padding:env(safe-area-inset-top) env(safe-area-inset-right) 0 env(safe-area-inset-left);background:var(--sheet)}
-  .floating .body{background:var(--ground)}
+.floating .panel{inset:0;width:auto;height:auto;border:0;border-radius:0;padding:env(safe-area-inset-top) env(safe-area-inset-right) 0 env(safe-area-inset-left);background:var(--sheet)}
+.floating .body{background:var(--ground)}
 }
 @media (max-height:480px){
-  .head{padding-top:4px;padding-bottom:3px}
-  .footnote{display:none}
-  .composer{margin-bottom:6px}
-  .log{padding-top:12px}
+.head{padding-top:4px;padding-bottom:3px}
+.footnote{display:none}
+.composer{margin-bottom:6px}
 }
-@media (prefers-reduced-motion:reduce){*,*::before{animation:none!important;transition:none!important}}
+@media (prefers-reduced-motion:reduce){*{animation:none!important}}
 @media (forced-colors:active){
-  .panel,.launcher,.cite,.who,.seal{border:1px solid}
-  .cite.is-open,.thumb[aria-pressed=true]{outline:2px solid Highlight}
-  .paper mark{forced-color-adjust:none;background:Mark;color:MarkText}
+.cite.is-open,.thumb[aria-pressed=true]{outline:2px solid Highlight}
+mark{forced-color-adjust:none;background:Mark;color:MarkText}
 }`;
 
-  // Give a shadow root its style. Constructed sheets pass a strict style-src; browsers before 2023 that lack them get an element.
+  // Constructed sheets pass a strict style-src; browsers that lack them get an element.
   function dress(root, kind, options) {
     const css = HOSTS[kind](options) + STYLE + themeRule("light", options.accent) + themeRule("dark", options.accent);
     try {
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(css);
       root.adoptedStyleSheets = [sheet];
-    } catch (error) {
+    } catch {
       root.append(el("style", {}, css));
     }
   }
 
   // --- making nodes ---
 
-  // Make an element. Attributes that are false or null are left out, on… are listeners, children are nodes or text.
+  // Attributes that are false or null are left out, on… are listeners, children are nodes or text.
   function el(tag, attributes, ...children) {
     const node = doc.createElement(tag);
     for (const [name, value] of Object.entries(attributes || {})) {
       if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
       else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
     }
-    node.append(...children.filter((child) => child !== null && child !== false));
+    node.append(...children.filter((child) => child != null && child !== false));
     return node;
   }
 
-  const button = (kind, attributes, ...children) => el("button", { type: "button", class: kind, ...attributes }, ...children);
+  const named = (name) => ({ "aria-label": name, title: name });
+  const button = (kind, attributes, ...children) =>
+    el("button", { type: "button", class: kind, ...attributes }, ...children);
 
   const ICONS = {
     close: "M6 6l12 12M18 6L6 18",
@@ -376,7 +385,7 @@ summary:hover{color:var(--accentink)}
 
   const seal = () => el("span", { class: "seal", "aria-hidden": "true" }, "据");
 
-  // Return the text as nodes, its highlights emphasised; each highlight once, at its first place that is free.
+  // Return text as nodes, each highlight emphasised once.
   function emphasised(text, highlights) {
     const spans = [];
     for (const highlight of highlights || []) {
@@ -394,18 +403,20 @@ summary:hover{color:var(--accentink)}
     return [...nodes, text.slice(at)];
   }
 
-  // JSON of a value, by hand where lists are: old libraries give Array.prototype a toJSON that spoils JSON.stringify.
+  // JSON, lists by hand: old libraries give Array.prototype a toJSON that spoils JSON.stringify.
   function encode(value) {
     if (Array.isArray(value)) return `[${value.map(encode).join(",")}]`;
     if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
-    return `{${Object.keys(value).map((key) => `${JSON.stringify(key)}:${encode(value[key])}`).join(",")}}`;
+    return `{${Object.keys(value)
+      .map((key) => `${JSON.stringify(key)}:${encode(value[key])}`)
+      .join(",")}}`;
   }
 
-  // On an intranet without https, and in frames without the permission, there is no clipboard to write to.
+  // Without https there is no clipboard to write to.
   async function copy(text, root) {
     try {
       await navigator.clipboard.writeText(text);
-    } catch (error) {
+    } catch {
       const field = el("textarea", { class: "quiet", "aria-hidden": "true", tabindex: "-1" });
       const focused = root.activeElement;
       root.append(field);
@@ -419,7 +430,7 @@ summary:hover{color:var(--accentink)}
 
   // --- the server ---
 
-  // What went wrong, by its code in WORDS.errors; `seconds` is how long to wait, `message` what the server said.
+  // `code` is a name in WORDS.errors, or "said": then `message` is what the server said.
   class Failure extends Error {
     constructor(code, message, seconds) {
       super(message || code);
@@ -429,16 +440,15 @@ summary:hover{color:var(--accentink)}
     }
   }
 
-  // One HTTP call. XMLHttpRequest streams everywhere and sends no cookies to another origin; the fetch of a page may be an
-  // old polyfill that holds everything back. `onText(whole)` is told as text arrives. Resolves to {status, text, retryAfter}.
+  // XMLHttpRequest, because the page's fetch may be a polyfill that does not stream. onText is told the whole text so far.
   function call(method, path, { token, body, language, onText, signal, quiet = REPLY_SECONDS }) {
     return new OwnPromise((resolve, reject) => {
-      const request = new Request();
+      const request = new XMLHttpRequest();
       let timer;
       let hasBegun = false;
-      const rest = () => clearTimeout.call(window, timer);
+      const rest = () => clearTimeout(timer);
       const fail = (code) => (rest(), reject(new Failure(code)), request.abort());
-      const wait = () => (rest(), (timer = later(quiet * 1000, () => fail("timeout"))));
+      const wait = () => (rest(), (timer = setTimeout(() => fail("interrupted"), quiet * 1000)));
       const read = () => {
         if (!onText || request.status !== 200) return;
         try {
@@ -466,7 +476,7 @@ summary:hover{color:var(--accentink)}
     });
   }
 
-  // Return a function that is given the whole text so far and calls onEvent(name, data) for each new event of the stream.
+  // Return a function that takes the whole text so far, and calls onEvent(name, data) for each new event.
   function eventReader(onEvent) {
     let read = 0;
     let rest = "";
@@ -475,10 +485,9 @@ summary:hover{color:var(--accentink)}
       read = whole.length;
       rest = blocks.pop();
       for (const block of blocks) {
-        const lines = block.split(/\r?\n/);
-        const field = (name) => lines.filter((line) => line.startsWith(name + ":")).map((line) => line.slice(name.length + 1).replace(/^ /, ""));
-        const data = field("data").join("\n");
-        if (data) onEvent(field("event")[0] || "message", JSON.parse(data));
+        const [, name] = /^event: ?(.+)/m.exec(block) || [];
+        const [, data] = /^data: ?(.+)/m.exec(block) || []; // one line, as JSON is written
+        if (data) onEvent(name, JSON.parse(data));
       }
     };
   }
@@ -489,7 +498,7 @@ summary:hover{color:var(--accentink)}
       this.token = null; // a promise of one, shared by calls that start together
     }
 
-    // Call with a token; one that the server no longer takes is renewed once.
+    // A token that the server no longer takes is renewed once.
     async send(method, path, options = {}) {
       for (const isLast of [false, true]) {
         this.token = this.token || this.fetchToken();
@@ -508,24 +517,23 @@ summary:hover{color:var(--accentink)}
       return JSON.parse(await this.send(method, path, options));
     }
 
-    // Ask for a token for this page's origin, which the browser itself names. A refusal can't be read from another origin
-    // (that is CORS), so that a server which can be reached but is silent counts as one that doesn't allow the page.
+    // A refusal can't be read from another origin: where this file can be had but no token, the page is not allowed.
     async fetchToken() {
       try {
         const reply = await call("POST", "api/token", { language: this.language });
         if (reply.status !== 200) throw this.explain(reply);
         const { token, expires_in: seconds } = JSON.parse(reply.text);
-        later(Math.max(1, Math.min(seconds * 0.9, 86400)) * 1000, () => (this.token = null));
+        setTimeout(() => (this.token = null), seconds * 900); // before it expires
         return token;
       } catch (error) {
         this.token = null;
-        if (error.code !== "unreachable" || !(await isReachable())) throw error;
+        if (error.code !== "unreachable") throw error;
+        await call("GET", `widget.js?${Date.now()}`, { language: this.language });
         console.error(`YouJu: ${BASE} does not allow ${location.origin}; its operator sets YOUJU_ALLOWED_ORIGINS`);
         throw new Failure("not_allowed");
       }
     }
 
-    // Ask a question; onEvent is told of each event. Returns the answer.
     async ask(body, signal, onEvent) {
       let answer = null;
       let failure = null;
@@ -534,9 +542,10 @@ summary:hover{color:var(--accentink)}
         else if (name === "error") failure = new Failure("said", data.error && data.error.message);
         else onEvent(name, data);
       });
-      await this.send("POST", "api/ask/stream", { body, signal, onText: (text) => onText(text), quiet: QUIET_SECONDS });
+      await this.send("POST", "api/ask/stream", { body, signal, onText, quiet: QUIET_SECONDS });
       if (failure) throw failure;
-      if (!answer || !Array.isArray(answer.sentences) || !Array.isArray(answer.citations)) throw new Failure("interrupted");
+      if (!answer || !Array.isArray(answer.sentences) || !Array.isArray(answer.citations))
+        throw new Failure("interrupted");
       return answer;
     }
 
@@ -544,7 +553,7 @@ summary:hover{color:var(--accentink)}
       let error = {};
       try {
         error = JSON.parse(text).error || {};
-      } catch (notJson) {
+      } catch {
         error = {}; // a proxy's page
       }
       const seconds = retryAfter > 0 ? retryAfter : 10;
@@ -559,19 +568,9 @@ summary:hover{color:var(--accentink)}
     }
   }
 
-  // Tell whether anything answers at the server's address, without being allowed to read what.
-  async function isReachable() {
-    try {
-      await window.fetch(new URL("healthz", BASE).href, { mode: "no-cors", cache: "no-store", credentials: "omit" });
-      return true;
-    } catch (error) {
-      return false;
-    }
-  }
-
   // --- the tab's memory ---
 
-  // Turns of this tab, this server and this place on the page. A browser may block storage: then nothing is remembered.
+  // The turns of this tab, by server and place on the page. Where storage is blocked, nothing is remembered.
   class Memory {
     constructor(place) {
       this.key = `youju:${VERSION}:${place}:${BASE}`;
@@ -580,8 +579,10 @@ summary:hover{color:var(--accentink)}
     load() {
       try {
         const turns = JSON.parse(sessionStorage.getItem(this.key) || "[]");
-        return turns.filter((turn) => typeof turn.question === "string" && Array.isArray(turn.sentences)).slice(-KEPT_TURNS);
-      } catch (error) {
+        return turns
+          .filter((turn) => typeof turn.question === "string" && Array.isArray(turn.sentences))
+          .slice(-KEPT_TURNS);
+      } catch {
         return [];
       }
     }
@@ -592,7 +593,7 @@ summary:hover{color:var(--accentink)}
       try {
         if (kept.length) sessionStorage.setItem(this.key, encode(kept));
         else sessionStorage.removeItem(this.key);
-      } catch (error) {
+      } catch {
         return; // blocked or full: the conversation on the panel is not affected
       }
     }
@@ -600,9 +601,8 @@ summary:hover{color:var(--accentink)}
 
   // --- the chat: conversation, composer, evidence ---
 
-  /* A turn is {question, sentences, citations, passages, answer, state, failure, rating}; `state` is running, done, stopped
-   * or failed. `sentences` are those that came, each with the numbers of its citations. */
-
+  // A turn is {question, sentences, citations, passages, answer, state, failure, rating};
+  // `state` is running, done, stopped or failed.
   class Chat {
     constructor(host, options, place, onClose) {
       this.host = host;
@@ -621,31 +621,71 @@ summary:hover{color:var(--accentink)}
     make(onClose) {
       const { words, options } = this;
       const title = options.title || words.title;
-      this.log = el("div", { class: "log", tabindex: "0", role: "region", "aria-label": words.log, onscroll: () => this.noteScroll() });
-      this.field = el("textarea", { rows: "1", maxlength: QUESTION_CHARS, placeholder: words.placeholder, "aria-label": words.question, enterkeyhint: "send", autocomplete: "off", dir: "auto", oninput: () => this.fitField(), onkeydown: (event) => this.onFieldKey(event) });
+      this.log = el("div", {
+        class: "log",
+        tabindex: "0",
+        role: "region",
+        "aria-label": words.log,
+        onscroll: () => this.noteScroll(),
+      });
+      this.field = el("textarea", {
+        rows: "1",
+        maxlength: QUESTION_CHARS,
+        placeholder: words.placeholder,
+        "aria-label": words.question,
+        enterkeyhint: "send",
+        autocomplete: "off",
+        dir: "auto",
+        oninput: () => this.fitField(),
+        onkeydown: (event) => this.onFieldKey(event),
+      });
       this.sendButton = el("button", { class: "go", type: "submit" }, words.send);
       this.stopButton = button("go stop", { hidden: true, onclick: () => this.stop() }, words.stop);
       this.offline = el("p", { class: "offline", role: "status", hidden: true }, words.offlineNow);
-      this.live = el("div", { class: "quiet", role: "log", "aria-live": "polite", "aria-relevant": "additions" });
+      this.live = el("div", { class: "quiet", role: "log", "aria-live": "polite" });
       const submit = (event) => (event.preventDefault(), this.askFromField());
-      const composer = el("form", { class: "composer", onsubmit: submit }, this.field, this.sendButton, this.stopButton);
-      this.talk = el("div", { class: "talk" }, this.log, this.offline, composer, el("p", { class: "footnote" }, words.footnote));
+      const composer = el(
+        "form",
+        { class: "composer", onsubmit: submit },
+        this.field,
+        this.sendButton,
+        this.stopButton,
+      );
+      this.talk = el(
+        "div",
+        { class: "talk" },
+        this.log,
+        this.offline,
+        composer,
+        el("p", { class: "footnote" }, words.footnote),
+      );
       this.body = el("div", { class: "body" }, this.talk);
-      const tools = [button("tool", { "aria-label": words.clear, title: words.clear, onclick: () => this.clear() }, icon("clear"))];
-      if (onClose) tools.push(button("tool close", { "aria-label": words.close, title: words.close, onclick: onClose }, icon("close")));
+      const tools = [button("tool", { ...named(words.clear), onclick: () => this.clear() }, icon("clear"))];
+      if (onClose) tools.push(button("tool close", { ...named(words.close), onclick: onClose }, icon("close")));
       const head = el("div", { class: "head" }, seal(), el("h2", { id: "title" }, title), ...tools);
-      this.panel = el("section", { class: `panel ${options.size}`, role: onClose ? "dialog" : "region", "aria-labelledby": "title", tabindex: "-1" }, head, this.body, this.live);
+      this.panel = el(
+        "section",
+        {
+          class: `panel ${options.size}`,
+          role: onClose ? "dialog" : "region",
+          "aria-labelledby": "title",
+          tabindex: "-1",
+        },
+        head,
+        this.body,
+        this.live,
+      );
     }
 
-    // Ask the server for what the welcome shows; only once the visitor has come.
     async start() {
       if (this.isStarted) return;
       this.isStarted = true;
       const showConnection = () => (this.offline.hidden = navigator.onLine !== false);
       window.addEventListener("online", showConnection);
       window.addEventListener("offline", showConnection);
+      window.addEventListener("pagehide", () => this.memory.save(this.turns));
       showConnection();
-      if (window.ResizeObserver) new ResizeObserver(() => this.fitWidth()).observe(this.panel);
+      new ResizeObserver(() => this.fitWidth()).observe(this.panel);
       if (this.options.suggest.length || this.turns.length) return;
       try {
         const { questions } = await this.server.json("GET", "api/suggestions");
@@ -653,13 +693,17 @@ summary:hover{color:var(--accentink)}
         if (!this.turns.length) this.drawAll();
       } catch (failure) {
         this.tell("error", { code: failure.code || "server", message: failure.message });
-        // A page that may not ask is told before the visitor types; the rest shows when a question is asked.
+        // Said before the visitor types in vain; the rest shows when a question is asked.
         if (failure.code === "not_allowed" && !this.turns.length) this.log.append(this.problem(failure));
       }
     }
 
     tell(name, detail) {
-      const event = new CustomEvent("youju:" + name, { detail: JSON.parse(encode(detail || {})), bubbles: true, composed: true });
+      const event = new CustomEvent("youju:" + name, {
+        detail: JSON.parse(encode(detail || {})),
+        bubbles: true,
+        composed: true,
+      });
       this.host.dispatchEvent(event);
     }
 
@@ -670,7 +714,7 @@ summary:hover{color:var(--accentink)}
     // --- asking ---
 
     onFieldKey(event) {
-      // Enter that picks a word of an input method is not the end of the question (Safari says so by 229 only).
+      // Enter may pick a word of an input method (Safari says so by 229 only).
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.askFromField();
@@ -689,15 +733,15 @@ summary:hover{color:var(--accentink)}
       if (this.field.scrollHeight > 44) this.field.style.height = Math.min(132, this.field.scrollHeight) + "px";
     }
 
-    // Ask a question; resolves to the answer. Rejects with a Failure, which the turn shows too.
+    // Resolves to the answer; rejects with a Failure, which the turn shows too.
     async ask(text) {
       const question = String(text).trim().slice(0, 20000);
-      if (!question) throw new Failure("empty", this.words.errors.empty);
-      if (this.running) throw new Failure("busy", this.words.errors.busy);
+      if (!question) throw new Failure("empty", "there is no question");
+      if (this.running) throw new Failure("busy", "the question before is being answered");
       const turn = { question, sentences: [], citations: [], passages: [], state: "running" };
       this.turns.push(turn);
       if (this.turns.length === 1) this.log.replaceChildren();
-      while (this.turns.length > KEPT_TURNS) this.log.removeChild(this.log.firstChild), this.turns.shift();
+      while (this.turns.length > KEPT_TURNS) (this.log.removeChild(this.log.firstChild), this.turns.shift());
       this.isFollowing = true;
       this.tell("ask", { question });
       this.closeEvidence();
@@ -717,8 +761,9 @@ summary:hover{color:var(--accentink)}
         const body = { question: turn.question, history: this.historyBefore(turn) };
         const asked = this.server.ask(body, signal, (name, data) => this.onEvent(turn, name, data));
         const answer = await OwnPromise.race([asked, stopped]);
-        Object.assign(turn, { answer: summary(answer), sentences: answer.sentences, citations: answer.citations, passages: answer.passages, state: "done" });
-        this.announce(answer.refusal ? answer.refusal.message : fill(this.words.done, { n: answer.citations.length }));
+        const { id, text, refusal, sentences, citations, passages = [] } = answer;
+        Object.assign(turn, { answer: { id, text, refusal }, sentences, citations, passages, state: "done" });
+        this.announce(refusal ? refusal.message : fill(this.words.done, { n: citations.length }));
         this.tell("answer", answer);
         return answer;
       } catch (error) {
@@ -738,15 +783,16 @@ summary:hover{color:var(--accentink)}
 
     historyBefore(turn) {
       const earlier = this.turns.slice(0, this.turns.indexOf(turn));
-      const answered = earlier.filter(({ state, answer }) => state === "done" && answer.kind !== "greeting");
+      const answered = earlier.filter(({ answer }) => answer && !isGreeting(answer));
       return answered.slice(-HISTORY_TURNS).map(({ question, answer }) => ({ question, answer: answer.text }));
     }
 
     onEvent(turn, name, data) {
-      if (name === "passages") turn.passages = Array.isArray(data) ? data : data.passages;
+      if (name === "passages") turn.passages = data;
       if (name !== "token" || !data.sentence) return;
-      const known = new Set(turn.citations.map((citation) => citation.number));
-      turn.citations.push(...data.citations.filter((citation) => !known.has(citation.number)));
+      turn.citations.push(
+        ...data.citations.filter(({ number }) => turn.citations.every((known) => known.number !== number)),
+      );
       turn.sentences.push(data.sentence);
       this.announce(data.sentence.text);
       this.draw(turn);
@@ -761,14 +807,28 @@ summary:hover{color:var(--accentink)}
       this.running = signal;
       this.sendButton.hidden = Boolean(signal);
       this.stopButton.hidden = !signal;
-      if (isFocused) (signal ? this.stopButton : this.field).focus();
+      if (!isFocused) return;
+      if (signal) this.stopButton.focus();
+      else this.settle();
+    }
+
+    // Give the focus a place when what had it is gone. On a touch screen not the field, whose keyboard would open.
+    settle() {
+      (matchMedia("(pointer: coarse)").matches ? this.log : this.field).focus({ preventScroll: true });
     }
 
     retry(turn) {
       if (this.running) return;
-      Object.assign(turn, { sentences: [], citations: [], passages: [], answer: undefined, failure: undefined, state: "running" });
+      Object.assign(turn, {
+        sentences: [],
+        citations: [],
+        passages: [],
+        answer: undefined,
+        failure: undefined,
+        state: "running",
+      });
       this.isFollowing = true;
-      this.field.focus();
+      this.settle();
       this.answer(turn).catch(() => {});
     }
 
@@ -779,7 +839,7 @@ summary:hover{color:var(--accentink)}
       this.closeEvidence();
       this.live.replaceChildren();
       this.drawAll();
-      this.field.focus();
+      this.settle();
       this.tell("clear");
     }
 
@@ -792,7 +852,7 @@ summary:hover{color:var(--accentink)}
         if (turn.state === "running") turn.state = "stopped"; // the page was left while it was being answered
         try {
           this.draw(turn);
-        } catch (error) {
+        } catch {
           this.turns = []; // what was remembered is not ours, or of another version
           return this.drawAll();
         }
@@ -800,7 +860,7 @@ summary:hover{color:var(--accentink)}
       this.log.scrollTop = this.log.scrollHeight;
     }
 
-    // Draw a turn, or what is new in it: sentences that stand are left alone, so that neither focus nor selection is lost.
+    // Sentences that stand are left alone: neither focus nor selection is lost.
     draw(turn) {
       let node = [...this.log.children].find((child) => child.turn === turn);
       if (!node && !this.turns.includes(turn)) return; // cleared meanwhile
@@ -813,9 +873,9 @@ summary:hover{color:var(--accentink)}
       const isSame = [...drawn].every((sentence, i) => turn.sentences[i] && sentence.key === encode(turn.sentences[i]));
       if (!isSame) box.replaceChildren();
       else for (const child of [...box.children]) if (!child.matches(".sentence")) child.remove();
-      for (const sentence of turn.sentences.slice(isSame ? drawn.length : 0)) box.append(this.drawSentence(turn, sentence));
-      const isRefused = Boolean(turn.answer && turn.answer.refusal && turn.answer.refusal.kind !== "greeting");
-      reply.classList.toggle("refused", isRefused);
+      for (const sentence of turn.sentences.slice(isSame ? drawn.length : 0))
+        box.append(this.drawSentence(turn, sentence));
+      reply.classList.toggle("refused", Boolean(turn.answer && turn.answer.refusal) && !isGreeting(turn.answer));
       box.append(...this.drawEnd(turn));
       this.follow(node);
     }
@@ -824,7 +884,12 @@ summary:hover{color:var(--accentink)}
       const { words } = this;
       const box = el("div", { class: "box" });
       const reply = el("div", { class: "reply" }, el("span", { class: "who", "aria-hidden": "true" }, words.said), box);
-      const asked = el("div", { class: "asked" }, el("span", { class: "who", "aria-hidden": "true" }, words.asked), el("h3", { dir: "auto" }, turn.question));
+      const asked = el(
+        "div",
+        { class: "asked" },
+        el("span", { class: "who", "aria-hidden": "true" }, words.asked),
+        el("h3", { dir: "auto" }, turn.question),
+      );
       const node = el("article", { class: "turn" }, asked, reply);
       node.turn = turn;
       node.parts = { box, reply };
@@ -845,70 +910,100 @@ summary:hover{color:var(--accentink)}
       const citation = turn.citations.find((candidate) => candidate.number === number);
       if (!citation) return null;
       const label = fill(this.words.cite, { n: number }) + citation.reference;
-      const node = button("cite", { "aria-label": label, title: citation.reference, onclick: () => this.openCitation(turn, number, node) }, String(number));
+      const node = button(
+        "cite",
+        { "aria-label": label, title: citation.reference, onclick: () => this.openCitation(turn, citation, node) },
+        String(number),
+      );
       return Object.assign(node, { turn, number });
     }
 
-    // Return what follows the sentences: waiting, sources and tools, a refusal, or what went wrong.
+    // What follows the sentences.
     drawEnd(turn) {
       const { words } = this;
-      if (turn.state === "running") return turn.sentences.length ? [] : [el("p", { class: "waiting" }, words.waiting, el("i"), el("i"), el("i"))];
-      if (turn.state === "done") return turn.answer.refusal ? this.drawRefusal(turn) : [this.drawSources(turn), ...this.drawTools(turn)];
+      if (turn.state === "running")
+        return turn.sentences.length ? [] : [el("p", { class: "waiting" }, words.waiting, el("i"))];
+      if (turn.state === "done")
+        return turn.answer.refusal ? this.drawRefusal(turn) : [this.drawSources(turn), ...this.drawTools(turn)];
       const parts = turn.citations.length ? [this.drawSources(turn)] : [];
       if (turn.sentences.length && turn.state === "failed") parts.push(el("p", { class: "note" }, words.unfinished));
-      return [...parts, turn.state === "stopped" ? el("p", { class: "note" }, words.stopped + " ", this.retryButton(turn)) : this.problem(turn.failure, turn)];
+      return [
+        ...parts,
+        turn.state === "stopped"
+          ? el("p", { class: "note" }, words.stopped + " ", this.retryButton(turn))
+          : this.problem(turn.failure, turn),
+      ];
     }
 
     problem(failure, turn) {
-      return el("div", { class: "problem" }, el("p", {}, this.explain(failure)), turn && this.retryButton(turn, failure.seconds));
+      return el(
+        "div",
+        { class: "problem" },
+        el("p", {}, this.explain(failure)),
+        turn && this.retryButton(turn, failure.seconds),
+      );
     }
 
-    // Return the sentence that tells a visitor what went wrong.
     explain({ code, message, seconds = 0 }) {
-      const { words } = this;
-      const [unit, n] = seconds < 100 ? ["seconds", seconds] : seconds < 5400 ? ["minutes", Math.ceil(seconds / 60)] : ["hours", Math.ceil(seconds / 3600)];
+      const { errors } = this.words;
       if (code === "said" && message !== code) return message;
-      return fill(words.errors[code] || words.errors.server, { wait: fill(words[unit], { n }) });
+      const [n, unit] =
+        seconds < 100 ? [seconds, "second"] : seconds < 6000 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
+      const wait = new Intl.RelativeTimeFormat(this.options.lang).format(Math.ceil(n), unit);
+      return fill(errors[code] || errors.server, { wait });
     }
 
-    // A button to ask again; where the server named a time to wait, it counts down first.
-    retryButton(turn, wait = 0) {
-      const seconds = Math.min(wait, 60); // a limit may be lifted before its time
+    // Where the server named a time to wait, the button waits too; but not long, a limit may be lifted before its time.
+    retryButton(turn, seconds = 0) {
       const node = button("plain", { disabled: seconds > 0, onclick: () => this.retry(turn) }, this.words.retry);
-      const until = Date.now() + seconds * 1000;
-      const tick = () => {
-        const left = Math.ceil((until - Date.now()) / 1000);
-        node.textContent = left > 0 ? `${this.words.retry}（${left}）` : this.words.retry;
-        node.disabled = left > 0;
-        if (left > 0 && this.turns.includes(turn)) later(1000, tick);
-      };
-      if (seconds > 0) tick();
+      setTimeout(() => (node.disabled = false), Math.min(seconds, 60) * 1000);
       return node;
     }
 
     drawSources(turn) {
-      const rows = turn.citations.map(({ number, reference }) => el("li", {}, this.cite(turn, number), button("source", { tabindex: "-1", "aria-hidden": "true", onclick: (event) => event.currentTarget.previousSibling.click() }, reference)));
+      const rows = turn.citations.map(({ number, reference }) =>
+        el(
+          "li",
+          {},
+          this.cite(turn, number),
+          button(
+            "source",
+            { tabindex: "-1", "aria-hidden": "true", onclick: (event) => event.currentTarget.previousSibling.click() },
+            reference,
+          ),
+        ),
+      );
       return el("ol", { class: "sources" }, ...rows);
     }
 
     drawRefusal(turn) {
-      const { kind, message, near } = turn.answer.refusal;
+      const { message, near } = turn.answer.refusal;
       const { words } = this;
-      const parts = [el("p", { class: "sentence-like", dir: "auto" }, message)];
-      if (kind !== "greeting") parts.unshift(el("p", { class: "verdict" }, words.refused));
-      if (near && near.length) parts.push(el("p", { class: "near" }, words.near), this.chips(near));
-      if (kind !== "greeting" && turn.passages.length) parts.push(this.drawPassages(turn.passages));
-      return kind === "greeting" ? parts : [...parts, ...this.drawTools(turn)];
+      const suggested = near && near.length ? [el("p", { class: "near" }, words.near), this.chips(near)] : [];
+      const parts = [el("p", { dir: "auto" }, message), ...suggested];
+      if (isGreeting(turn.answer)) return parts;
+      if (turn.passages.length) parts.push(this.drawPassages(turn.passages));
+      return [el("p", { class: "verdict" }, words.refused), ...parts, ...this.drawTools(turn)];
     }
 
     drawPassages(passages) {
       const rows = passages.map((passage) => {
         const heading = (passage.heading || []).join(" › ");
         const source = { ...passage, quote: passage.text, reference: heading, title: "" };
-        const node = button("", { onclick: () => this.openEvidence({ source, opener: node }) }, heading ? el("small", {}, heading) : null, passage.text);
+        const node = button(
+          "",
+          { onclick: () => this.openEvidence({ source, opener: node }) },
+          heading ? el("small", {}, heading) : null,
+          passage.text,
+        );
         return el("li", {}, node);
       });
-      return el("details", {}, el("summary", {}, fill(this.words.looked, { n: passages.length })), el("ol", { class: "passages" }, ...rows));
+      return el(
+        "details",
+        {},
+        el("summary", {}, fill(this.words.looked, { n: passages.length })),
+        el("ol", { class: "passages" }, ...rows),
+      );
     }
 
     drawTools(turn) {
@@ -917,7 +1012,13 @@ summary:hover{color:var(--accentink)}
       if (turn.citations.length) tools.append(this.copyButton(words.copyAnswer, () => answerWithSources(turn)));
       const thanks = el("span", { role: "status" }, turn.rating ? words.thanks : "");
       const comment = this.drawComment(turn, thanks);
-      const thumbs = ["up", "down"].map((rating) => button("thumb", { "aria-label": words[rating], title: words[rating], "aria-pressed": String(turn.rating === rating), onclick: () => rate(rating) }, icon(rating)));
+      const thumbs = ["up", "down"].map((rating) =>
+        button(
+          "thumb",
+          { ...named(words[rating]), "aria-pressed": String(turn.rating === rating), onclick: () => rate(rating) },
+          icon(rating),
+        ),
+      );
       const rate = async (rating) => {
         if (!(await this.rate(turn, rating, "", thanks))) return;
         comment.hidden = rating !== "down";
@@ -933,11 +1034,16 @@ summary:hover{color:var(--accentink)}
         event.preventDefault();
         if (await this.rate(turn, "down", field.value, thanks)) form.hidden = true;
       };
-      const form = el("form", { class: "comment", hidden: true, onsubmit: submit }, el("label", {}, this.words.comment, field), el("button", { class: "plain", type: "submit" }, this.words.submit));
+      const form = el(
+        "form",
+        { class: "comment", hidden: true, onsubmit: submit },
+        el("label", {}, this.words.comment, field),
+        el("button", { class: "plain", type: "submit" }, this.words.submit),
+      );
       return form;
     }
 
-    // Send a rating; `thanks` says how that went. Returns whether it arrived.
+    // Returns whether the rating arrived.
     async rate(turn, rating, comment, thanks) {
       try {
         await this.server.send("POST", "api/feedback", { body: { answer_id: turn.answer.id, rating, comment } });
@@ -958,29 +1064,42 @@ summary:hover{color:var(--accentink)}
         await copy(textOf(), this.panel.getRootNode());
         this.announce(this.words.copied);
         node.textContent = this.words.copied;
-        later(1400, () => (node.textContent = label));
+        setTimeout(() => (node.textContent = label), 1400);
       });
       return node;
     }
 
     welcome() {
       const { words, options } = this;
-      return el("div", { class: "welcome" }, el("h3", {}, words.welcome), el("p", {}, words.about), options.suggest.length ? this.chips(options.suggest) : null);
+      return el(
+        "div",
+        { class: "welcome" },
+        el("h3", {}, words.welcome),
+        el("p", {}, words.about),
+        options.suggest.length ? this.chips(options.suggest) : null,
+      );
     }
 
     chips(questions) {
       const ask = (question) => {
         if (this.running) return;
-        this.field.focus();
+        this.settle();
         this.ask(question).catch(() => {});
       };
-      return el("ul", { class: "chips" }, ...questions.map((question) => el("li", {}, button("", { dir: "auto", onclick: () => ask(question) }, question))));
+      return el(
+        "ul",
+        { class: "chips" },
+        ...questions.map((question) =>
+          el("li", {}, button("", { dir: "auto", onclick: () => ask(question) }, question)),
+        ),
+      );
     }
 
-    // Keep the question in sight while its answer grows, unless the reader has scrolled elsewhere.
+    // Keep the question in sight while its answer grows, unless the reader scrolls.
     follow(node) {
       if (!this.isFollowing || node !== this.log.lastChild) return;
-      this.log.scrollTop = this.followed = Math.min(node.offsetTop - this.log.offsetTop - 10, this.log.scrollHeight - this.log.clientHeight);
+      this.log.scrollTop = node.offsetTop - 10;
+      this.followed = this.log.scrollTop; // as far as it goes
     }
 
     noteScroll() {
@@ -995,60 +1114,86 @@ summary:hover{color:var(--accentink)}
 
     // --- evidence: a quote in its context ---
 
-    openCitation(turn, number, opener) {
-      this.openEvidence({ turn, source: turn.citations.find((citation) => citation.number === number), opener });
-      this.tell("cite", { citation: this.opened.source });
+    openCitation(turn, citation, opener) {
+      this.openEvidence({ turn, source: citation, opener });
+      this.tell("cite", { citation });
     }
 
     openEvidence(opened) {
-      const opener = this.evidence && this.evidence.contains(opened.opener) ? this.opened.opener : opened.opener;
+      const isSwitched = Boolean(this.evidence) && this.evidence.contains(opened.opener);
+      const opener = isSwitched ? this.opened.opener : opened.opener;
       this.closeEvidence(false);
       this.opened = { ...opened, opener };
       const { source, turn } = this.opened;
       this.paper = el("div", { class: "paper", tabindex: "0", role: "region", "aria-label": this.words.evidence });
       const back = button("tool", { onclick: () => this.closeEvidence() }, icon("back"), this.words.back);
       const tabs = turn ? turn.citations.map(({ number }) => this.cite(turn, number)) : [];
-      this.evidence = el("aside", { class: "evidence", "aria-label": this.words.evidence }, el("div", { class: "bar" }, back, el("span", { "aria-hidden": "true" }, this.words.evidence), ...tabs), this.card(source), this.paper);
+      this.evidence = el(
+        "aside",
+        { class: "evidence", "aria-label": this.words.evidence },
+        el("div", { class: "bar" }, back, el("span", { "aria-hidden": "true" }, this.words.evidence), ...tabs),
+        this.card(source),
+        this.paper,
+      );
       this.body.append(this.evidence);
       this.markOpen();
       this.fitWidth();
       this.showContext(contextInPassages(source, turn ? turn.passages : []));
       this.loadContext(source);
-      back.focus();
+      (isSwitched ? this.evidence.querySelector(".is-open") : back).focus();
     }
 
     card(source) {
       const { words } = this;
       const page = source.page == null ? "" : `，${fill(words.page, { n: source.page })}`;
-      const link = new URL(`api/documents/${encodeURIComponent(source.document_id)}/source`, BASE).href;
-      const tools = el("div", {}, this.copyButton(words.copyQuote, () => quoted(source)), el("a", { class: "plain", href: link, target: "_blank", rel: "noopener noreferrer" }, words.source, el("span", { class: "quiet" }, words.newWindow)));
-      return el("div", { class: "card" }, el("p", { class: "reference" }, source.reference + page), source.title ? el("p", {}, source.title) : null, tools);
+      const link = new URL(documentPath(source, "source"), BASE).href;
+      const tools = el(
+        "div",
+        {},
+        this.copyButton(words.copyQuote, () => quoted(source)),
+        el(
+          "a",
+          { class: "plain", href: link, target: "_blank", rel: "noopener noreferrer" },
+          words.source,
+          el("span", { class: "quiet" }, words.newWindow),
+        ),
+      );
+      return el(
+        "div",
+        { class: "card" },
+        el("p", { class: "reference" }, source.reference + page),
+        source.title ? el("p", {}, source.title) : null,
+        tools,
+      );
     }
 
-    // Ask the server for more of the document than the passage that came with the answer; without it, that is shown.
+    // More of the document than the passage that came with the answer.
     async loadContext(source) {
       try {
-        const query = `start=${source.start}&end=${source.end}&chars=${CONTEXT_CHARS}`;
-        const context = await this.server.json("GET", `api/documents/${encodeURIComponent(source.document_id)}/context?${query}`);
-        // A document that has changed since: the quote stands as it was given, not what is there now.
+        const path = documentPath(source, `context?start=${source.start}&end=${source.end}&chars=${CONTEXT_CHARS}`);
+        const context = await this.server.json("GET", path);
+        // If the document has changed since, the passage stays.
         if (this.opened && this.opened.source === source && context.quote === source.quote) this.showContext(context);
-      } catch (failure) {
-        return; // the passage is on the page already
+      } catch {
+        return; // the passage is there already
       }
     }
 
     showContext({ before, quote, after, is_cut_before: isCutBefore, is_cut_after: isCutAfter }) {
       let line = el("p", { dir: "auto" });
       const lines = [line];
-      for (const [text, isQuote] of [[(isCutBefore ? "…" : "") + before, false], [quote, true], [after + (isCutAfter ? "…" : ""), false]]) {
+      for (const [text, isQuote] of [
+        [(isCutBefore ? "…" : "") + before, false],
+        [quote, true],
+        [after + (isCutAfter ? "…" : ""), false],
+      ]) {
         text.split("\n").forEach((part, i) => {
           if (i > 0) lines.push((line = el("p", { dir: "auto" })));
           if (part) line.append(isQuote ? el("mark", {}, part) : part);
         });
       }
       this.paper.replaceChildren(...lines.filter((candidate) => candidate.firstChild));
-      const mark = this.paper.querySelector("mark");
-      this.paper.scrollTop = Math.max(0, mark.getBoundingClientRect().top - this.paper.getBoundingClientRect().top + this.paper.scrollTop - this.paper.clientHeight / 3);
+      this.paper.scrollTop = this.paper.querySelector("mark").offsetTop - this.paper.clientHeight / 3;
     }
 
     closeEvidence(isByReader = true) {
@@ -1061,49 +1206,49 @@ summary:hover{color:var(--accentink)}
       if (isByReader) (opener.isConnected ? opener : this.field).focus();
     }
 
-    // Show in the conversation which citation is open.
     markOpen() {
+      const { turn, source } = this.opened || {};
       for (const node of this.panel.querySelectorAll(".cite")) {
-        const isOpen = Boolean(this.opened) && node.turn === this.opened.turn && node.number === this.opened.source.number;
+        const isOpen = node.turn === turn && node.number === source.number;
         node.classList.toggle("is-open", isOpen);
-        if (isOpen) node.setAttribute("aria-current", "true");
-        else node.removeAttribute("aria-current");
+        node.setAttribute("aria-current", isOpen);
       }
     }
   }
 
-  // What is remembered of an answer beside its sentences, citations and passages.
-  const summary = ({ id, text, refusal }) => ({ id, text, refusal, kind: refusal ? refusal.kind : null });
+  const isGreeting = ({ refusal }) => Boolean(refusal) && refusal.kind === "greeting";
+
+  const documentPath = ({ document_id: id }, part) => `api/documents/${encodeURIComponent(id)}/${part}`;
 
   const quoted = ({ quote, reference }) => `「${quote}」（${reference}）`;
 
-  const answerWithSources = ({ answer, citations }) => [answer.text, "", ...citations.map((citation) => `[${citation.number}] ${quoted(citation)}`)].join("\n");
+  const answerWithSources = ({ answer, citations }) =>
+    [answer.text, "", ...citations.map((citation) => `[${citation.number}] ${quoted(citation)}`)].join("\n");
 
-  // Return a quote between what surrounds it in the passage it was taken from. Offsets count code points, not UTF-16 units.
-  function contextInPassages(source, passages) {
-    const passage = passages.find((candidate) => candidate.document_id === source.document_id && candidate.start <= source.start && source.end <= candidate.end);
-    if (passage) {
-      const points = [...passage.text];
-      const [start, end] = [source.start - passage.start, source.end - passage.start];
-      const quote = points.slice(start, end).join("");
-      if (quote === source.quote) return { before: points.slice(0, start).join(""), quote, after: points.slice(end).join("") };
-    }
-    return { before: "", quote: source.quote, after: "" };
+  // Found by its words: offsets count code points, JavaScript does not.
+  function contextInPassages({ document_id: id, start, end, quote }, passages) {
+    const passage = passages.find(
+      (candidate) => candidate.document_id === id && candidate.start <= start && end <= candidate.end,
+    );
+    const [before, ...after] = passage ? passage.text.split(quote) : [""];
+    return after.length ? { before, quote, after: after.join(quote) } : { before: "", quote, after: "" };
   }
 
   // --- where it stands on the page ---
 
-  // Prepare a host element: shadow root, style, theme. What is typed inside does not reach the page's shortcuts.
+  // Give an element shadow root, style and theme. What is typed inside does not reach the page's shortcuts.
   function prepare(host, options, kind) {
     const shadow = host.shadowRoot || host.attachShadow({ mode: "open" });
     shadow.replaceChildren();
     dress(shadow, kind, options);
     const root = el("div", { class: `root ${kind} ${options.position}`, lang: options.lang });
-    const dark = media("(prefers-color-scheme: dark)");
-    const paint = () => (root.dataset.theme = options.theme === "auto" ? (dark.matches ? "dark" : "light") : options.theme);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const paint = () =>
+      (root.dataset.theme = options.theme === "auto" ? (dark.matches ? "dark" : "light") : options.theme);
     dark.addEventListener("change", paint);
     paint();
-    for (const name of ["keydown", "keypress", "keyup"]) root.addEventListener(name, (event) => event.stopPropagation());
+    for (const name of ["keydown", "keypress", "keyup"])
+      root.addEventListener(name, (event) => event.stopPropagation());
     shadow.append(root);
     return { root, paint };
   }
@@ -1111,10 +1256,12 @@ summary:hover{color:var(--accentink)}
   // Find what Tab stops at, in order.
   function stops(node) {
     const candidates = node.querySelectorAll("button, textarea, a[href], summary, [tabindex='0']");
-    return [...candidates].filter((stop) => !stop.disabled && stop.tabIndex >= 0 && stop.getClientRects().length && !stop.closest("[inert]"));
+    return [...candidates].filter(
+      (stop) => !stop.disabled && stop.tabIndex >= 0 && stop.getClientRects().length && !stop.closest("[inert]"),
+    );
   }
 
-  // The button in the corner and its panel. On a phone the panel is the screen; elsewhere the page stays usable beside it.
+  // On a phone the panel is the screen; elsewhere the page stays usable beside it.
   class Launcher {
     constructor(options) {
       this.options = options;
@@ -1123,13 +1270,18 @@ summary:hover{color:var(--accentink)}
       this.chat = new Chat(this.host, options, "launcher", () => this.close());
       const words = WORDS[options.lang];
       const title = options.title || words.title;
-      this.button = button("launcher", { "aria-haspopup": "dialog", "aria-expanded": "false", onclick: () => this.open() }, seal(), el("b", {}, title));
+      this.button = button(
+        "launcher",
+        { "aria-haspopup": "dialog", onclick: () => this.open() },
+        seal(),
+        el("b", {}, title),
+      );
       this.root.append(this.button);
       this.root.addEventListener("keydown", (event) => this.onKey(event));
-      this.phone = media("(max-width: 600px), (max-height: 480px)");
+      this.phone = matchMedia("(max-width: 600px), (max-height: 480px)");
       this.phone.addEventListener("change", () => this.fit());
-      if (window.visualViewport) for (const name of ["resize", "scroll"]) window.visualViewport.addEventListener(name, () => this.fit());
-      // Beside the body, not in it: a body that is transformed, hidden or replaced does not take the button along.
+      for (const name of ["resize", "scroll"]) visualViewport.addEventListener(name, () => this.fit());
+      // Beside the body: one that is transformed, hidden or replaced does not take the button along.
       doc.documentElement.append(this.host);
     }
 
@@ -1141,12 +1293,10 @@ summary:hover{color:var(--accentink)}
       if (this.isOpen) return;
       this.root.append(this.chat.panel);
       this.button.hidden = true;
-      this.button.setAttribute("aria-expanded", "true");
       this.fit();
       this.chat.fitWidth();
       this.chat.log.scrollTop = this.chat.log.scrollHeight;
-      // A phone's keyboard would hide what the panel says first.
-      (this.phone.matches ? this.chat.panel : this.chat.field).focus();
+      this.chat.settle();
       this.chat.start();
       this.chat.tell("open");
     }
@@ -1155,7 +1305,6 @@ summary:hover{color:var(--accentink)}
       if (!this.isOpen) return;
       this.chat.panel.remove();
       this.button.hidden = false;
-      this.button.setAttribute("aria-expanded", "false");
       this.button.focus();
       this.chat.tell("close");
     }
@@ -1173,16 +1322,16 @@ summary:hover{color:var(--accentink)}
       (event.shiftKey ? reachable[reachable.length - 1] : reachable[0]).focus();
     }
 
-    // Fit the full-screen panel into what the virtual keyboard leaves of the screen.
+    // Fit the panel into what a virtual keyboard leaves of the screen.
     fit() {
-      const { panel } = this.chat;
-      const view = window.visualViewport;
-      if (this.phone.matches) panel.setAttribute("aria-modal", "true");
-      else panel.removeAttribute("aria-modal");
-      const isCramped = this.phone.matches && view && view.scale === 1;
-      panel.style.top = isCramped ? `${view.offsetTop}px` : "";
-      panel.style.bottom = isCramped ? "auto" : "";
-      panel.style.height = isCramped ? `${view.height}px` : "";
+      const { style } = this.chat.panel;
+      const { offsetTop, height, scale } = visualViewport;
+      const isPhone = this.phone.matches;
+      this.chat.panel.setAttribute("aria-modal", isPhone);
+      const isFitted = isPhone && scale === 1; // a reader who has zoomed in is left alone
+      style.top = isFitted ? `${offsetTop}px` : "";
+      style.bottom = isFitted ? "auto" : "";
+      style.height = isFitted ? `${height}px` : "";
     }
   }
 
@@ -1213,7 +1362,6 @@ summary:hover{color:var(--accentink)}
     else if (inline()) inline().chat.field.focus();
   }
 
-  // Ask as if the visitor had typed it. Resolves to the Answer; rejects with an error that has a `code`.
   async function ask(question) {
     await isReady;
     if (!current()) throw new Failure("absent", "there is no widget on this page");
@@ -1221,7 +1369,7 @@ summary:hover{color:var(--accentink)}
     return JSON.parse(encode(await current().chat.ask(question)));
   }
 
-  // Listen to ready, open, close, ask, answer, cite, rate, clear or error. Returns a function that stops listening.
+  // Returns a function that stops listening.
   function on(name, listener) {
     const heard = (event) => listener(event.detail, event);
     doc.addEventListener("youju:" + name, heard);
