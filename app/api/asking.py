@@ -68,7 +68,13 @@ async def ask(body: AskRequest, request: Request) -> JSONResponse:
         return JSONResponse(await service.desk.run(answer_and_note))
 
 
-@asking.post("/ask/stream", summary="提问，逐句返回（SSE）", status_code=200, response_class=EventStream, responses=stream_replies())
+@asking.post(
+    "/ask/stream",
+    summary="提问，逐句返回（SSE）",
+    status_code=200,
+    response_class=EventStream,
+    responses=stream_replies(),
+)
 async def ask_stream(body: AskRequest, request: Request) -> EventStream:
     """事件依次为 passages（检索到的段落）、token（一句话及其引文，各 text 相连即 answer.text）、answer（完整的 Answer）；出错时为 error。"""
     service = service_of(request)
