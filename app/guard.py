@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,8 +14,11 @@ OWN_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-anc
 CHAT_POLICY = "; ".join(
     (
         "default-src 'self'",
-        # Gradio compiles its templates in the page, and starts from inline scripts.
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        # Gradio starts from four inline scripts, which get a nonce (hashes would not do: one holds the configuration,
+        # which differs from session to session). 'unsafe-eval' has to stay: Gradio compiles js_on_load and the
+        # templates of gr.HTML with new Function; without it the page stays blank.
+        "script-src 'self' 'nonce-{nonce}' 'unsafe-eval'",
+        # Svelte sets style attributes, and Gradio adds <style> elements from its bundle, which know no nonce.
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -25,6 +29,7 @@ CHAT_POLICY = "; ".join(
         "frame-ancestors 'self'",
     )
 )
+"""For the chat page alone."""
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -75,7 +80,11 @@ class StreamStop:
 
 
 class OwnHead:
-    """Takes Gradio's link preview, with its picture from another host, out of the page's head; names the language."""
+    """Takes Gradio's link preview, with its picture from another host, out of the page's head; names the language.
+
+    Gives the page's scripts a nonce. What the page holds of documents or users stands in JSON or HTML in which every `<`
+    is escaped, so a literal `<script` is always Gradio's own.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -97,10 +106,13 @@ class OwnHead:
                 return
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):
+                nonce = secrets.token_urlsafe(16)
                 page = PREVIEW.sub(b"", bytes(body)).replace(b'lang="en"', b'lang="zh-CN"', 1)
+                page = page.replace(b"<script", f'<script nonce="{nonce}"'.encode())
                 headers = MutableHeaders(scope=begun[0])
                 headers["content-length"] = str(len(page))
-                headers["content-security-policy"] = CHAT_POLICY
+                headers["content-security-policy"] = CHAT_POLICY.replace("{nonce}", nonce)
+                headers["cache-control"] = "no-store"
                 await send(begun[0])
                 await send({"type": "http.response.body", "body": page})
 

@@ -268,9 +268,8 @@ def test_too_many_questions_are_answered_kindly(host_site: HostSite, visit_site:
         ask(page, "基金多大？")
         ask(page, "资助了多少？")
         turn = ask(page, "基金多大？")
-        expect(turn.locator(".problem p")).to_have_text(re.compile(r"^提问有些频繁，请在(2[0-9]|30) 秒后再试。$"))
+        expect(turn.locator(".problem p")).to_have_text(re.compile(r"^提问有些频繁，请(2[0-9]|30)秒钟后再试。$"))
         expect(turn.locator(".problem button")).to_be_disabled()
-        expect(turn.locator(".problem button")).to_have_text(re.compile(r"^重试（(2[0-9]|30)）$"))
 
 
 def test_a_busy_server_says_when_to_come_again(host_site: HostSite, visit_site: Visit) -> None:
@@ -285,7 +284,7 @@ def test_a_busy_server_says_when_to_come_again(host_site: HostSite, visit_site: 
         expect(first.locator(".sentence")).to_have_count(1)
         open_panel(second)
         turn = ask(second, "基金多大？")
-        expect(turn.locator(".problem p")).to_have_text("现在提问的人较多，请在2 秒后再试。")
+        expect(turn.locator(".problem p")).to_have_text("现在提问的人较多，请2秒钟后再试。")
         talker.go_on.set()
         expect(first.locator(".sources")).to_be_visible()
         turn.get_by_role("button", name="重试").click(timeout=8000)

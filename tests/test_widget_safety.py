@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from app.config import Settings
-from tests.fake_assistant import FUND, TALENT, make_document
+from tests.fake_assistant import FUND, TALENT
 from tests.serving import served
 from tests.widget_site import EVIL, HOSTILE, STUCK, TEXT_OF_EVIL, HostSite, WidgetAssistant, ask, open_panel, page_with
 
@@ -213,9 +213,13 @@ def test_its_server_may_live_below_a_path(server: str, host_site: HostSite, visi
 @needs_chromium
 def test_the_question_carries_the_token_and_no_cookie(server: str, host_site: HostSite, visit_site: Visit) -> None:
     asked: list[Request] = []
+
+    def note(request: Request) -> None:
+        asked.append(request)
+
     page = visit_site(host_site.publish("/cookie", page_with(server)))
     page.context.add_cookies([{"name": "session", "value": "1", "url": server}])
-    page.on("request", asked.append)
+    page.on("request", note)
     open_panel(page)
     ask(page, "基金多大？")
     calls = [request for request in asked if "/api/" in request.url]
@@ -231,8 +235,7 @@ def test_the_question_carries_the_token_and_no_cookie(server: str, host_site: Ho
 @browser
 @needs_chromium
 def test_html_stays_text_everywhere(host_site: HostSite, visit_site: Visit) -> None:
-    document = make_document("<b>x</b>", f"1. 关于“加大人才培养引进力度”的建议。{TALENT}{FUND}")
-    talker = WidgetAssistant(Settings(allowed_origins=host_site.origin(), feedback=""), [document])
+    talker = WidgetAssistant(Settings(allowed_origins=host_site.origin(), feedback=""))
     with served(talker) as url:
         quoted = EVIL.replace('"', "&quot;")
         page = visit_site(
@@ -285,4 +288,8 @@ def test_a_page_that_leaves_in_mid_answer_finds_it_stopped(
     page.reload()
     talker.go_on.set()
     open_panel(page)
-    expect(page.locator(".turn")).to_have_count(1)
+    turn = page.locator(".turn").nth(1)
+    expect(turn.locator(".sentence")).to_have_count(1)
+    expect(turn.locator(".note")).to_contain_text("已停止")
+    turn.get_by_role("button", name="重试").click()
+    expect(turn.locator(".sentence")).to_have_count(2)

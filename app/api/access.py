@@ -2,25 +2,28 @@
 
 - A browser tells the page that a call comes from (Origin, Sec-Fetch-Site). From the server's own pages all is allowed;
   from a page of the list `allowed_origins` the API is, with a token of that origin; from any other page nothing is.
+- The Host header has to name the server: another name that was made to point here (DNS rebinding) would make a foreign
+  page look like one of our own.
 - Whoever is no browser page needs a key, if keys are set. Administration always needs one.
 - CORS headers are given to the origins of the list alone, by name, never with credentials.
 - Questions are counted by token and by address.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_network
 from typing import Literal
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.addresses import host_name, is_local_name, parse_address
 from app.api.failures import ApiError, error_response
 from app.api.limits import ADDRESS_WIDTH, Client, RateLimits, TooManyError
+from app.api.scopes import Caller, bearer_of, caller_of, own_origin, path_of
 from app.api.tokens import PREFIX, TokenExpiredError, TokenInvalidError, TokenMint
-from app.origins import AllowedOrigin, Origin, is_allowed, parse_origin
+from app.origins import AllowedOrigin, Origin, is_allowed
 
 Area = Literal["api", "admin", "token", "public", "page"]
 PUBLIC = ("/widget.js", "/widget/", "/embed", "/demo", "/healthz", "/readyz")
@@ -36,30 +39,23 @@ PREFLIGHT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Where a request comes from: the page (`origin`; None if no page named itself), and whether that is our own."""
-
-    origin: Origin | None
-    is_own: bool
-    is_foreign: bool
-    """A page of another site sent it, named or not."""
-    address: str
-
-
 class Access:
     """The middleware that lets requests in or refuses them."""
 
     def __init__(
         self,
         app: ASGIApp,
+        *,
         allowed: Sequence[AllowedOrigin],
         keys: Sequence[str],
+        hosts: Sequence[str] | None,
         mint: TokenMint,
         limits: RateLimits,
     ) -> None:
+        """Take the names that the server goes by besides its addresses in `hosts`; None takes any."""
         self.app = app
         self._allowed, self._keys, self._mint, self._limits = allowed, keys, mint, limits
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,6 +81,9 @@ class Access:
 
     def _admit(self, scope: Scope, area: Area, caller: Caller, is_listed: bool) -> list[Client]:
         """Return who is to be counted for a request. Raises ApiError if it may not be made."""
+        name = host_name(Headers(scope=scope).get("host", ""))
+        if self._hosts is not None and not is_local_name(name) and name not in self._hosts:
+            raise ApiError(421, "host_not_allowed")
         if area == "public":
             return []
         if caller.is_foreign and not (is_listed and area in ("api", "token")):
@@ -101,7 +100,7 @@ class Access:
 
     def _identify(self, scope: Scope, area: Area, caller: Caller, by_address: list[Client]) -> list[Client]:
         """Check the token or key of a call of the API. Returns who is to be counted for it."""
-        shown = _bearer(Headers(scope=scope))
+        shown = bearer_of(scope)
         if area == "admin" and not self._keys:
             raise ApiError(403, "admin_off")
         if shown.startswith(PREFIX) and area != "admin":
@@ -155,12 +154,6 @@ class Access:
         return Response(status_code=204, headers=PREFLIGHT) if is_fine else refuse
 
 
-def path_of(scope: Scope) -> str:
-    """Return the path of a request below the server's own root."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) or "/"
-
-
 def area_of(path: str) -> Area:
     """Return what part of the server a path belongs to."""
     if path == "/api/token":
@@ -174,43 +167,10 @@ def area_of(path: str) -> Area:
     return "page"
 
 
-def caller_of(scope: Scope) -> Caller:
-    """Return where a request comes from, as the browser says it; scripts of a page cannot forge these headers."""
-    headers = Headers(scope=scope)
-    named = headers.get("origin")
-    site = headers.get("sec-fetch-site", "")
-    origin = parse_origin(named) if named else None
-    is_own = site == "same-origin" if site and named is None else origin is not None and _is_own(origin, site, scope)
-    if named is None:
-        # A link that is followed names no origin; a page of the API may be opened that way, and is not read by the site.
-        is_followed = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
-        is_foreign = site in ("cross-site", "same-site") and not is_followed
-    else:
-        is_foreign = not is_own
-    client = scope.get("client")
-    return Caller(origin, is_own, is_foreign, client[0] if client else "")
-
-
-def _is_own(origin: Origin, site: str, scope: Scope) -> bool:
-    own = own_origin(scope)
-    # A proxy that takes TLS off may not say so: then the browser does.
-    return origin == own or (site == "same-origin" and own is not None and origin.host == own.host)
-
-
-def own_origin(scope: Scope) -> Origin | None:
-    """Return the origin that the server was called by."""
-    return parse_origin(f"{scope['scheme']}://{Headers(scope=scope).get('host', '')}")
-
-
 def is_key(shown: str, keys: Sequence[str]) -> bool:
     """Compare with every key, in a time that says nothing about any."""
     given = shown.encode()
     return sum([hmac.compare_digest(given, key.encode()) for key in keys]) > 0
-
-
-def _bearer(headers: Headers) -> str:
-    scheme, _, shown = headers.get("authorization", "").partition(" ")
-    return shown.strip() if scheme.lower() == "bearer" else ""
 
 
 def _is_preflight(scope: Scope) -> bool:
@@ -218,20 +178,16 @@ def _is_preflight(scope: Scope) -> bool:
     return scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
 
 
-def _by_address(scope: Scope, address: str) -> list[Client]:
+def _by_address(scope: Scope, text: str) -> list[Client]:
     """Return whom an address counts as; a program on this machine counts as nobody, unless it speaks for others."""
-    try:
-        parsed = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
-    except ValueError:
-        return [Client(f"address {address[:100]}", ADDRESS_WIDTH)]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return _by_address(scope, str(parsed.ipv4_mapped))
-        if not parsed.is_loopback:
-            return [Client(f"address {ipaddress.ip_network((parsed, 64), strict=False)}", ADDRESS_WIDTH)]
-    if parsed.is_loopback and "x-forwarded-for" not in Headers(scope=scope):
+    address = parse_address(text)
+    if address is None:
+        return [Client(f"address {text[:100]}", ADDRESS_WIDTH)]
+    if address.is_loopback and not scope.get("youju.speaks_for_others"):
         return []
-    return [Client(f"address {parsed}", ADDRESS_WIDTH)]
+    if isinstance(address, IPv6Address):
+        return [Client(f"address {ip_network((address, 64), strict=False)}", ADDRESS_WIDTH)]
+    return [Client(f"address {address}", ADDRESS_WIDTH)]
 
 
 def _too_many(error: TooManyError) -> ApiError:

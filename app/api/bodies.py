@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.failures import ApiError, error_response
+from app.api.scopes import path_of
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """A question of 100,000 characters is 1.2 MB in the longest spelling of JSON (12 bytes for an emoji)."""
@@ -28,7 +29,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self._upload_bytes if scope["path"].endswith(self._uploads) else MAX_BODY_BYTES
+        limit = self._upload_bytes if path_of(scope) == self._uploads else MAX_BODY_BYTES
         length = Headers(scope=scope).get("content-length", "0")
         if length.isdecimal() and int(length) > limit:
             await _drain(receive, self._seconds)

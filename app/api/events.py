@@ -9,6 +9,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.failures import ApiError, as_api_error
+
 KEEP_ALIVE_SECONDS = 15.0
 """Proxies cut a line on which nothing was said for 30 to 60 seconds."""
 COMMENT = b": \n\n"
@@ -22,6 +24,18 @@ def event(name: str, payload: Any) -> bytes:
 def data_line(payload: Any) -> bytes:
     """Return the data of an event as one line of JSON; what JSON escapes holds no line break."""
     return f"data: {json.dumps(payload, ensure_ascii=False, separators=(',', ':'))}\n\n".encode("utf-8", "replace")
+
+
+async def with_errors(events: AsyncIterator[bytes], tell: Callable[[ApiError], bytes]) -> AsyncIterator[bytes]:
+    """Yield the events; an error becomes the last of them, since the status of the response is out already."""
+    try:
+        async for sent in events:
+            yield sent
+    except Exception as error:
+        told = as_api_error(error)
+        yield tell(told)
+        if told.code == "internal":
+            raise
 
 
 class EventStream(Response):

@@ -3,13 +3,13 @@
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Scope
 
 from app import errors
-from app.api.messages import Language, language_of_request, message_of
+from app.api.messages import Language, message_of
+from app.api.scopes import language_of_scope, path_of
 from app.errors import YouJuError
 
 USER_ERRORS: dict[type[YouJuError], tuple[int, str]] = {
@@ -23,6 +23,7 @@ USER_ERRORS: dict[type[YouJuError], tuple[int, str]] = {
     YouJuError: (400, "bad_request"),
 }
 HTTP_CODES = {400: "bad_json", 404: "not_found", 405: "method_not_allowed"}
+OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 NO_OBJECT = "the body must be a JSON object, sent with Content-Type: application/json"
 
 
@@ -38,11 +39,6 @@ class ApiError(Exception):
         """Return the headers that belong to the refusal."""
         named = {"retry-after": str(self.retry_after)} if self.retry_after else {}
         return named | ({"www-authenticate": "Bearer"} if self.status == 401 else {})
-
-
-def language_of_scope(scope: Scope) -> Language:
-    """Return the language that a request asks for."""
-    return language_of_request(Headers(scope=scope).get("accept-language", ""))
 
 
 def as_api_error(error: Exception) -> ApiError:
@@ -64,9 +60,17 @@ def error_json(error: ApiError, language: Language) -> dict[str, dict[str, str]]
     return {"error": {"code": error.code, "message": message_of(error.code, language, error.detail)}}
 
 
+def openai_error_json(error: ApiError, language: Language) -> dict[str, dict[str, str | None]]:
+    """Return an error as clients of OpenAI's API read it."""
+    kind = OPENAI_TYPES.get(error.status, "server_error" if error.status >= 500 else "invalid_request_error")
+    message = message_of(error.code, language, error.detail)
+    return {"error": {"message": message, "type": kind, "param": None, "code": error.code}}
+
+
 def error_response(scope: Scope, error: ApiError) -> JSONResponse:
     """Return an error as a response to a request."""
-    return JSONResponse(error_json(error, language_of_scope(scope)), error.status, error.headers)
+    shape = openai_error_json if path_of(scope).startswith("/v1/") else error_json
+    return JSONResponse(shape(error, language_of_scope(scope)), error.status, error.headers)
 
 
 def answer_failures(app: FastAPI) -> None:

@@ -20,6 +20,12 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     ),
     "bad_rating": ("评价没有存下：{detail}", "評價沒有存下：{detail}", "The rating was not kept: {detail}"),
     "not_found": ("没有找到：{detail}", "沒有找到：{detail}", "Not found: {detail}"),
+    "model_not_found": ("没有这个模型：{detail}", "沒有這個模型：{detail}", "There is no model {detail}"),
+    "host_not_allowed": (
+        "服务器不以这个主机名提供服务；管理员可在 YOUJU_HOSTS 中加入它。",
+        "伺服器不以這個主機名提供服務；管理員可在 YOUJU_HOSTS 中加入它。",
+        "The server does not go by this name; its operator can add the name to YOUJU_HOSTS.",
+    ),
     "method_not_allowed": (
         "这个地址不支持这种请求方法。",
         "這個位址不支援這種請求方法。",
@@ -83,6 +89,34 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
         "管理功能沒有開啟：設定 YOUJU_API_KEYS 後才可使用。",
         "Administration is off: it needs the setting YOUJU_API_KEYS.",
     ),
+    "bad_url": (
+        "网址不能用：{detail}。请写 http 或 https 的完整网址，中文部分用百分号编码。",
+        "網址不能用：{detail}。請寫 http 或 https 的完整網址，中文部分用百分號編碼。",
+        "The URL cannot be used: {detail}. Give a whole http or https URL, percent-encoded.",
+    ),
+    "address_not_allowed": (
+        "{detail} 不是公网地址，或端口不是 80、443，不能从那里取文件。",
+        "{detail} 不是公網位址，或連接埠不是 80、443，不能從那裡取檔案。",
+        "{detail} is no public address, or its port is neither 80 nor 443; nothing is fetched from there.",
+    ),
+    "fetch_failed": (
+        "没有取到文件：{detail}。",
+        "沒有取到檔案：{detail}。",
+        "The document could not be fetched: {detail}",
+    ),
+    "bad_name": (
+        "文件名不能用：{detail}。",
+        "檔名不能用：{detail}。",
+        "The file name cannot be used: {detail}",
+    ),
+    "exists": (
+        "已有同名文件：{detail}。要替换它，请设 replace。",
+        "已有同名檔案：{detail}。要替換它，請設 replace。",
+        "There is a file of this name: {detail}. Set replace to replace it.",
+    ),
+    "not_a_document": ("文件读不出来：{detail}", "檔案讀不出來：{detail}", "The file cannot be read: {detail}"),
+    "not_stored": ("文件没有存下：{detail}", "檔案沒有存下：{detail}", "The file could not be stored: {detail}"),
+    "build_running": ("正在重建索引，请稍后再试。", "正在重建索引，請稍後再試。", "A build is under way."),
     "http_error": ("请求没有成功：{detail}", "請求沒有成功：{detail}", "The request failed: {detail}"),
     "internal": (
         "服务器出错了，这个请求没有完成；原因在服务器日志里。",

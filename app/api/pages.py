@@ -8,8 +8,9 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.api.access import caller_of
+from app.api.description import replies
 from app.api.failures import ApiError
+from app.api.scopes import caller_of
 from app.api.service import service_of
 from app.api.tokens import TOKEN_SECONDS
 from app.origins import AllowedOrigin
@@ -61,9 +62,9 @@ def demo(request: Request) -> Response:
     return _file(request, "demo.html", _page_headers(()))
 
 
-@tokens.post("/token")
+@tokens.post("/token", summary="领取令牌", responses=replies({"token": "youju1.…", "expires_in": 600}, 403, 429))
 def token(request: Request) -> JSONResponse:
-    """Return a token for the page that asks; `app.api.access` has found it on the list, or our own."""
+    """给页面一个短期令牌，只对浏览器报上的来源（Origin）有效；来源不在允许名单里则为 403。"""
     origin = caller_of(request.scope).origin
     if origin is None:
         raise ApiError(403, "origin_not_allowed")

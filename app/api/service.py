@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from app.api.answers import AnswerDesk
+from app.api.builds import Builder
 from app.api.failures import ApiError
 from app.api.limits import RateLimits
+from app.api.metrics import Metrics
 from app.api.tokens import TokenMint
 from app.assistant import Assistant
 from app.config import Settings
@@ -28,6 +30,8 @@ class Service:
     limits: RateLimits
     desk: AnswerDesk
     allowed: tuple[AllowedOrigin, ...]
+    builder: Builder
+    metrics: Metrics
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def loaded(self) -> Assistant:

@@ -1,10 +1,10 @@
-// The demo page: the form writes its choices into the address, the address into the widget's attributes and the snippet.
+// The demo page: the form writes the snippet, and by its button the address; the address the widget's attributes.
 // It runs before widget.js (both are deferred, in order), so that the widget finds its attributes.
 (() => {
   "use strict";
   const form = document.querySelector("form");
-  const script = document.getElementById("widget");
-  const place = document.getElementById("place");
+  const widget = document.getElementById("widget");
+  const snippet = document.getElementById("snippet");
   const base = new URL(".", location.href).href;
   const RULES = {
     form: /^(launcher|inline|iframe)$/,
@@ -28,52 +28,62 @@
   };
   const IN_FRAME = ["title", "lang", "theme", "accent", "suggest"];
 
-  const given = new URLSearchParams(location.search);
-  const chosen = { ...DEFAULTS };
-  for (const [name, value] of given) if (Object.hasOwn(RULES, name) && RULES[name].test(value)) chosen[name] = value;
-  const { form: kind, ...options } = chosen;
-  const changed = Object.entries(options).filter(([name, value]) => value !== DEFAULTS[name]);
-
   const quoted = (text) => text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
-  const attributes = changed.map(([name, value]) => ` data-${name}="${quoted(value)}"`).join("");
-  const frame = new URL("embed", base);
-  for (const [name, value] of changed) if (IN_FRAME.includes(name)) frame.searchParams.set(name, value);
-  const tag = `<script src="${base}widget.js" defer${kind === "launcher" ? attributes : ""}></` + "script>";
-  const snippets = {
-    launcher: tag,
-    inline: `${tag}\n<youju-chat${attributes}></youju-chat>`,
-    iframe: `<iframe src="${quoted(frame.href)}" title="${quoted(options.title || "问政策")}" allow="clipboard-write" width="100%" height="680"></iframe>`,
-  };
+  const changes = (choice) => Object.entries(choice).filter(([name, value]) => value !== DEFAULTS[name]);
+  const fits = (name, value) => Object.hasOwn(RULES, name) && RULES[name].test(value);
+  const chosen = { ...DEFAULTS };
+  for (const [name, value] of new URLSearchParams(location.search)) if (fits(name, value)) chosen[name] = value;
 
-  function show() {
-    for (const [name, value] of Object.entries(chosen)) form.elements[name].value = value;
-    document.getElementById("snippet").textContent = snippets[kind];
-    for (const [name, value] of changed) script.setAttribute(`data-${name}`, value);
-    if (kind === "launcher") return;
-    script.setAttribute("data-launcher", "never");
-    const node = document.createElement(kind === "iframe" ? "iframe" : "youju-chat");
-    if (kind === "iframe")
-      Object.assign(node, { src: frame.href, title: options.title || "问政策", allow: "clipboard-write" });
-    place.hidden = false;
-    place.append(node);
+  function frameAddress({ form: kind, ...options }) {
+    const address = new URL("embed", base);
+    for (const [name, value] of changes(options)) if (IN_FRAME.includes(name)) address.searchParams.set(name, value);
+    return address.href;
   }
 
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("change", () => {
-    const next = new URLSearchParams();
-    for (const [name, value] of new FormData(form)) if (value !== DEFAULTS[name]) next.set(name, value);
-    location.search = next.toString();
+  function snippetOf(choice) {
+    const { form: kind, ...options } = choice;
+    const title = quoted(options.title || "问政策");
+    const size = 'allow="clipboard-write" width="100%" height="680"';
+    if (kind === "iframe") return `<iframe src="${quoted(frameAddress(choice))}" title="${title}" ${size}></iframe>`;
+    const attributes = changes(options).map(([name, value]) => ` data-${name}="${quoted(value)}"`);
+    const script = (inside) => `<script src="${base}widget.js" defer${inside}></` + "script>";
+    if (kind === "launcher") return script(attributes.join(""));
+    return `${script("")}\n<youju-chat${attributes.join("")}></youju-chat>`;
+  }
+
+  // Give the widget of this page what was chosen; it reads that when it starts.
+  function place(choice) {
+    const { form: kind, ...options } = choice;
+    for (const [name, value] of changes(options)) widget.setAttribute(`data-${name}`, value);
+    if (kind === "launcher") return;
+    widget.setAttribute("data-launcher", "never");
+    const node = document.createElement(kind === "iframe" ? "iframe" : "youju-chat");
+    const frame = { src: frameAddress(choice), title: options.title || "问政策", allow: "clipboard-write" };
+    if (kind === "iframe") Object.assign(node, frame);
+    const section = document.getElementById("place");
+    section.hidden = false;
+    section.append(node);
+  }
+
+  const typed = () => Object.fromEntries([...new FormData(form)].filter(([name, value]) => fits(name, value)));
+  const show = () => (snippet.textContent = snippetOf({ ...DEFAULTS, ...typed() }));
+
+  for (const [name, value] of Object.entries(chosen)) form.elements[name].value = value;
+  place(chosen);
+  show();
+  form.addEventListener("input", show);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    location.search = new URLSearchParams(changes(typed())).toString();
   });
   document.getElementById("copy").addEventListener("click", async () => {
-    const code = document.getElementById("snippet");
     const copied = document.getElementById("copied");
     try {
-      await navigator.clipboard.writeText(code.textContent);
+      await navigator.clipboard.writeText(snippet.textContent);
       copied.textContent = "已复制";
-    } catch (error) {
-      getSelection().selectAllChildren(code);
+    } catch {
+      getSelection().selectAllChildren(snippet);
       copied.textContent = "已选中，请按 Ctrl+C 复制";
     }
   });
-  show();
 })();
