@@ -96,19 +96,31 @@ def site_browser() -> "Iterator[Browser]":
         yield browser
 
 
+@pytest.fixture(scope="module")
+def screens(site_browser: "Browser") -> "Callable[..., BrowserContext]":
+    """Returns one context for each kind of screen: making one takes longer than most tests."""
+    made: dict[str, BrowserContext] = {}
+
+    def screen(size: tuple[int, int], options: dict[str, Any]) -> "BrowserContext":
+        key = repr((size, options))
+        if key not in made:
+            settings = {"locale": "zh-CN", "reduced_motion": "reduce"} | options
+            made[key] = site_browser.new_context(viewport={"width": size[0], "height": size[1]}, **settings)
+        return made[key]
+
+    return screen
+
+
 @pytest.fixture
-def visit_site(site_browser: "Browser") -> "Iterator[Callable[..., Page]]":
+def visit_site(screens: "Callable[..., BrowserContext]") -> "Iterator[Callable[..., Page]]":
     """Opens pages; at the end none of them has raised an error, shown a dialog or asked a host that is not of the test."""
-    contexts: list[BrowserContext] = []
+    pages: list[Page] = []
     failures: list[str] = []
     hosts: set[str | None] = set()
 
     def visit(url: str, size: tuple[int, int] = (1280, 800), before: str = "", **options: Any) -> "Page":
-        context = site_browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, **{"locale": "zh-CN", "reduced_motion": "reduce"} | options
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = screens(size, options).new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("dialog", lambda dialog: failures.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
@@ -118,7 +130,8 @@ def visit_site(site_browser: "Browser") -> "Iterator[Callable[..., Page]]":
         return page
 
     yield visit
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.set_offline(False)
+        page.close()
     assert not failures
     assert hosts <= {"127.0.0.1", "www.example.gov.cn", "www.example.com", None}

@@ -195,8 +195,7 @@ def test_the_tab_remembers_and_no_other_does(home: str, visit_site: Visit) -> No
     expect(page.locator(".sentence")).to_have_count(2)
     page.locator(".sentence .cite").first.click()
     expect(page.locator(".paper mark")).to_have_text(FUND)
-    other = page.context.new_page()
-    other.goto(home)
+    other = visit_site(home)
     open_panel(other)
     expect(other.locator(".welcome")).to_be_visible()
     assert other.locator(".turn").count() == 0
