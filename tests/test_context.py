@@ -59,7 +59,7 @@ def test_a_short_document_is_whole(client: TestClient) -> None:
         ("reply", {"start": "x", "end": 5}, 422),
     ],
 )
-def test_what_is_not_there_is_said(client: TestClient, path: str, place: dict[str, object], status: int) -> None:
+def test_what_is_not_there_is_said(client: TestClient, path: str, place: dict[str, int | str], status: int) -> None:
     reply = client.get(f"/api/documents/{path}/context", params=place)
     assert reply.status_code == status
     assert set(reply.json()["error"]) == {"code", "message"}
