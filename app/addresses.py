@@ -8,8 +8,31 @@ from app.errors import ConfigError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+_SPECIAL_IPV4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/3",
+        ),
+    )
+)
+"""What is no public host: IANA's registry of special-purpose addresses (RFC 6890), multicast, reserved."""
+_UNICAST_IPV6 = ipaddress.IPv6Network("2000::/3")
+_SPECIAL_IPV6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
+"""The same within global unicast: Teredo and other protocols, documentation, 6to4 (which carries any IPv4 address)."""
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
@@ -44,23 +67,12 @@ def is_within(text: str, networks: Iterable[Network]) -> bool:
 def is_public(address: Address) -> bool:
     """Tell an address that anybody can reach from one of this machine, its network, or a special purpose.
 
-    IPv6 addresses that carry an IPv4 one (mapped, 6to4, Teredo, NAT64) are public if that is, too.
+    Stricter than `address.is_global`, and the same in every version of Python: no IPv6 address that carries an IPv4 one
+    (mapped, NAT64, 6to4, Teredo) is public.
     """
-    if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
-        return False
-    return all(is_public(carried) for carried in _carried(address))
-
-
-def _carried(address: Address) -> list[Address]:
     if isinstance(address, ipaddress.IPv4Address):
-        return []
-    teredo = address.teredo or ()
-    found: list[Address | None] = [address.ipv4_mapped, address.sixtofour, *teredo]
-    if address in _NAT64 or address in _LOCAL_NAT64:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    if int(address) >> 32 == 0:
-        found.append(ipaddress.IPv4Address(int(address)))
-    return [carried for carried in found if carried is not None]
+        return not any(address in network for network in _SPECIAL_IPV4)
+    return address in _UNICAST_IPV6 and not any(address in network for network in _SPECIAL_IPV6)
 
 
 def host_name(host: str) -> str:

@@ -5,8 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fastapi import FastAPI
+
 from app.api import create_app
 from app.assistant import Assistant
+from app.config import Settings
 from app.server import Server, listen, url_of
 
 CHROMIUM_FLAGS = (
@@ -21,10 +24,17 @@ CHROMIUM_FLAGS = (
 
 
 @contextmanager
-def served(assistant: Assistant) -> Iterator[str]:
+def served(assistant: Assistant, settings: Settings | None = None) -> Iterator[str]:
     """Serve an assistant in a thread; yields the address of its page."""
+    with serving(create_app(assistant, settings or assistant.settings)) as url:
+        yield url
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve an application in a thread; yields its address. At the end it is stopped as a signal would."""
     with listen("127.0.0.1", 0) as listener:
-        server = Server(create_app(assistant, assistant.settings))
+        server = Server(app)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         while not server.started and thread.is_alive():

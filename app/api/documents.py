@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from app.api.description import DOCUMENT_EXAMPLE, file_replies, replies
 from app.api.service import service_of
 from app.errors import LoadError
-from app.loading.sources import TEXT_SUFFIXES, decode
+from app.loading.sources import BULK_SUFFIXES, TEXT_SUFFIXES, decode
 from app.types import Document, passage_json
 
 MAX_PASSAGES = 100
@@ -100,6 +100,8 @@ def _original(document: Document, corpus: Path) -> tuple[bytes, bool]:
     """
     file = corpus if corpus.is_file() else corpus / document.source
     indexed = document.text.encode("utf-8", "replace")
+    if document.source.lower().endswith(BULK_SUFFIXES):
+        return indexed, True  # a line of a file that holds many
     try:
         content = file.read_bytes() if document.source else b""
     except OSError:

@@ -75,10 +75,15 @@ class EventStream(Response):
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": COMMENT, "more_body": True})
-        async with aclosing(_kept_alive(self._events, self._keep_alive_seconds)) as events:
-            async for sent in events:
-                await send({"type": "http.response.body", "body": sent, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        end = {"type": "http.response.body", "body": b"", "more_body": False}
+        try:
+            async with aclosing(_kept_alive(self._events, self._keep_alive_seconds)) as events:
+                async for sent in events:
+                    await send({"type": "http.response.body", "body": sent, "more_body": True})
+        except Exception:
+            await send(end)  # the reader has been told by an event; the log is told by whoever runs the application
+            raise
+        await send(end)
 
 
 async def _left(receive: Receive) -> None:

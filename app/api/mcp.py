@@ -96,6 +96,9 @@ class McpServer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._manager is None:
             raise ApiError(503, "not_ready")
+        if scope["method"] != "POST":
+            # GET would hold a line open for messages that a server without sessions never sends.
+            raise ApiError(405, "method_not_allowed")
         await self._manager.handle_request(scope, receive, send)
 
     async def _list(self, *_: Any) -> ListToolsResult:
