@@ -6,7 +6,7 @@
   const VERSION = "1";
   const doc = document;
   const script = doc.currentScript || doc.querySelector('script[src*="/widget.js"]');
-  if (!script || !script.src) return console.error("YouJu: load widget.js by a script tag with src");
+  if (!script?.src) return console.error("YouJu: load widget.js by a script tag with src");
   if (window.YouJu) return console.warn("YouJu: the widget is on this page already");
   const BASE = new URL(".", script.src).href;
 
@@ -271,7 +271,7 @@ strong{font-weight:700;color:var(--accentink);background:linear-gradient(transpa
 .source{min-height:24px;color:var(--soft)}
 .source:hover{color:var(--accentink);text-decoration:underline}
 .tools{display:flex;flex-wrap:wrap;align-items:center;gap:4px 6px;margin-top:10px;font-size:13px;color:var(--soft)}
-.plain{min-height:28px;padding:2px 10px;border:1px solid var(--edge);border-radius:6px;font-size:13px;color:var(--soft);text-decoration:none}
+.plain{padding:2px 10px;line-height:22px;border:1px solid var(--edge);border-radius:6px;font-size:13px;color:var(--soft);text-decoration:none}
 .plain:hover{color:var(--accentink);border-color:var(--accentink)}
 .thumbs{display:flex}
 .thumb{display:grid;place-items:center;width:34px;height:30px;border-radius:6px}
@@ -397,7 +397,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
     const nodes = [];
     let at = 0;
     for (const [start, end] of spans) {
-      nodes.push(text.slice(at, start), el("strong", {}, text.slice(start, end)));
+      nodes.push(text.slice(at, start), el("strong", { class: end - start < 12 && "tail" }, text.slice(start, end)));
       at = end;
     }
     return [...nodes, text.slice(at)];
@@ -424,7 +424,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
       field.select();
       doc.execCommand("copy");
       field.remove();
-      if (focused) focused.focus();
+      focused?.focus();
     }
   }
 
@@ -504,7 +504,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
         this.token = this.token || this.fetchToken();
         const used = this.token;
         const token = await used;
-        if (options.signal && options.signal.isStopped) throw new Failure("stopped");
+        if (options.signal?.isStopped) throw new Failure("stopped");
         const reply = await call(method, path, { ...options, token, language: this.language });
         if (reply.status === 200) return reply.text;
         const failure = this.explain(reply);
@@ -539,7 +539,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
       let failure = null;
       const onText = eventReader((name, data) => {
         if (name === "answer") answer = data;
-        else if (name === "error") failure = new Failure("said", data.error && data.error.message);
+        else if (name === "error") failure = new Failure("said", data.error?.message);
         else onEvent(name, data);
       });
       await this.send("POST", "api/ask/stream", { body, signal, onText, quiet: QUIET_SECONDS });
@@ -751,7 +751,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
     async answer(turn) {
       const signal = { isStopped: false };
       const stopped = new OwnPromise((resolve, reject) => {
-        signal.stop = () => ((signal.isStopped = true), signal.abort && signal.abort(), reject(new Failure("stopped")));
+        signal.stop = () => ((signal.isStopped = true), signal.abort?.(), reject(new Failure("stopped")));
       });
       this.setRunning(signal);
       this.live.replaceChildren();
@@ -799,7 +799,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
     }
 
     stop() {
-      if (this.running) this.running.stop();
+      this.running?.stop();
     }
 
     setRunning(signal) {
@@ -875,7 +875,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
       else for (const child of [...box.children]) if (!child.matches(".sentence")) child.remove();
       for (const sentence of turn.sentences.slice(isSame ? drawn.length : 0))
         box.append(this.drawSentence(turn, sentence));
-      reply.classList.toggle("refused", Boolean(turn.answer && turn.answer.refusal) && !isGreeting(turn.answer));
+      reply.classList.toggle("refused", Boolean(turn.answer?.refusal) && !isGreeting(turn.answer));
       box.append(...this.drawEnd(turn));
       this.follow(node);
     }
@@ -979,7 +979,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
     drawRefusal(turn) {
       const { message, near } = turn.answer.refusal;
       const { words } = this;
-      const suggested = near && near.length ? [el("p", { class: "near" }, words.near), this.chips(near)] : [];
+      const suggested = near?.length ? [el("p", { class: "near" }, words.near), this.chips(near)] : [];
       const parts = [el("p", { dir: "auto" }, message), ...suggested];
       if (isGreeting(turn.answer)) return parts;
       if (turn.passages.length) parts.push(this.drawPassages(turn.passages));
@@ -1120,7 +1120,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
     }
 
     openEvidence(opened) {
-      const isSwitched = Boolean(this.evidence) && this.evidence.contains(opened.opener);
+      const isSwitched = Boolean(this.evidence?.contains(opened.opener));
       const opener = isSwitched ? this.opened.opener : opened.opener;
       this.closeEvidence(false);
       this.opened = { ...opened, opener };
@@ -1173,7 +1173,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
         const path = documentPath(source, `context?start=${source.start}&end=${source.end}&chars=${CONTEXT_CHARS}`);
         const context = await this.server.json("GET", path);
         // If the document has changed since, the passage stays.
-        if (this.opened && this.opened.source === source && context.quote === source.quote) this.showContext(context);
+        if (this.opened?.source === source && context.quote === source.quote) this.showContext(context);
       } catch {
         return; // the passage is there already
       }
@@ -1216,7 +1216,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
     }
   }
 
-  const isGreeting = ({ refusal }) => Boolean(refusal) && refusal.kind === "greeting";
+  const isGreeting = ({ refusal }) => refusal?.kind === "greeting";
 
   const documentPath = ({ document_id: id }, part) => `api/documents/${encodeURIComponent(id)}/${part}`;
 
@@ -1359,7 +1359,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
 
   function open() {
     if (launcher) launcher.open();
-    else if (inline()) inline().chat.field.focus();
+    else inline()?.chat?.field.focus();
   }
 
   async function ask(question) {
@@ -1399,11 +1399,11 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
   window.YouJu = Object.freeze({
     version: VERSION,
     open,
-    close: () => launcher && launcher.close(),
+    close: () => launcher?.close(),
     ask,
     on,
     setTheme,
-    stop: () => current() && current().chat.stop(),
-    clear: () => current() && current().chat.clear(),
+    stop: () => current()?.chat?.stop(),
+    clear: () => current()?.chat?.clear(),
   });
 })();
