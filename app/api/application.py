@@ -67,7 +67,7 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
     app.router.routes.append(Route("/mcp", mcp))
     rest, compatible = _make_part(service, asking, documents, tokens), _make_part(service, openai)
     rest.include_router(admin, prefix="/admin")
-    _publish_description(rest, compatible)
+    _publish_description(rest, compatible, settings.root_path)
     app.mount("/api", rest)
     app.mount("/v1", compatible)
     _guard(app, service)
@@ -163,12 +163,12 @@ def _make_part(service: Service, *routers: APIRouter) -> FastAPI:
     return part
 
 
-def _publish_description(rest: FastAPI, compatible: FastAPI) -> None:
+def _publish_description(rest: FastAPI, compatible: FastAPI, root_path: str) -> None:
     """Serve the OpenAPI document of both parts at /api/openapi.json."""
 
     @rest.get("/openapi.json", include_in_schema=False)
     def description() -> JSONResponse:
-        return JSONResponse(describe({"/api": rest, "/v1": compatible}))
+        return JSONResponse(describe({"/api": rest, "/v1": compatible}, root_path))
 
 
 UNREADY_STYLE = "main{font:18px/1.8 sans-serif;max-width:36em;margin:18vh auto;padding:0 24px}"

@@ -150,8 +150,8 @@ def _failures(*kinds: int) -> Replies:
     }
 
 
-def describe(parts: dict[str, FastAPI]) -> dict[str, Any]:
-    """Return one document of applications that are mounted at the prefixes given."""
+def describe(parts: dict[str, FastAPI], root_path: str = "") -> dict[str, Any]:
+    """Return one document of applications that are mounted at the prefixes given, below a root."""
     whole: dict[str, Any] = {}
     for prefix, part in parts.items():
         document = get_openapi(title="有据 YouJu", version=__version__, description=TEXT, routes=part.routes)
@@ -160,4 +160,4 @@ def describe(parts: dict[str, FastAPI]) -> dict[str, Any]:
         whole = whole or {**document, "paths": {}, "components": {"schemas": {"Failure": FAILURE}}}
         whole["paths"] |= paths
         whole["components"]["schemas"] |= schemas
-    return whole
+    return {**whole, "servers": [{"url": root_path or "/"}]}
