@@ -33,7 +33,7 @@ def corpus(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(corpus: Path, tmp_path: Path) -> Iterator[TestClient]:
     settings = Settings(
-        corpus=str(corpus), index=str(tmp_path / "index"), api_keys="a-key-of-the-test-1234", max_file_mb=3
+        corpus=str(corpus), index=str(tmp_path / "index"), api_keys="a-key-of-the-test-1234", max_file_mb=3, chat_page=0
     )
     with TestClient(create_app(FakeAssistant(), settings), base_url="http://localhost", headers=KEY) as client:
         yield client
@@ -145,7 +145,9 @@ def test_no_url_of_the_inner_network_is_fetched(client: TestClient, corpus: Path
 
 @pytest.mark.model
 def test_what_was_added_answers_after_a_build(corpus: Path, tmp_path: Path) -> None:
-    settings = Settings(corpus=str(corpus), index=str(tmp_path / "index"), api_keys="a-key-of-the-test-1234")
+    settings = Settings(
+        corpus=str(corpus), index=str(tmp_path / "index"), api_keys="a-key-of-the-test-1234", chat_page=0
+    )
     build(settings)
     assistant = Assistant.open(settings)
     with TestClient(create_app(assistant, settings), base_url="http://localhost", headers=KEY) as client:
@@ -178,7 +180,7 @@ def test_one_build_runs_at_a_time() -> None:
     while builder.state.state == "running":
         assert time.monotonic() < end
         time.sleep(0.05)
-    assert builder.state.report == repr(Settings())
+    assert str(builder.state.report) == repr(Settings())
     assert builder.start()
 
 

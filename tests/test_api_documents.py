@@ -29,7 +29,7 @@ HOSTILE = (
 
 
 def client_of(assistant: FakeAssistant | None = None, **settings: Any) -> TestClient:
-    app = create_app(assistant or FakeAssistant(), Settings(**settings))
+    app = create_app(assistant or FakeAssistant(), Settings(chat_page=0, **settings))
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
 
 

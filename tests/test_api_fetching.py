@@ -164,7 +164,7 @@ def test_a_name_that_changes_after_the_check_changes_nothing(monkeypatch: pytest
         raise ConnectionRefusedError
 
     monkeypatch.setattr(socket, "create_connection", connect)
-    assert refused(Fetcher(1000, resolve=lambda *_: next(answers)), "http://rebind.example/") == (502, "fetch_failed")
+    assert refused(Fetcher(1000, resolve=lambda *_: next(answers)), "http://rebind.example/") == (422, "fetch_failed")
     assert called == [(PUBLIC, 80)]
 
 
@@ -199,7 +199,7 @@ def test_a_redirect_leads_nowhere_else(location: str, expected: tuple[int, str])
 
 def test_redirects_come_to_an_end() -> None:
     with host(*[reply("301 Moved", b"", Location="/again")] * 4) as port:
-        assert refused(local(port), "http://files.example/a") == (502, "fetch_failed")
+        assert refused(local(port), "http://files.example/a") == (422, "fetch_failed")
 
 
 def endless(line: socket.socket) -> None:
@@ -230,7 +230,7 @@ def test_a_document_without_end_is_broken_off() -> None:
 def test_a_host_that_sends_a_byte_now_and_then_is_broken_off(beginning: bytes) -> None:
     began = time.monotonic()
     with host(lambda line: drip(line, beginning)) as port:
-        assert refused(local(port, seconds=0.5), "http://files.example/a") == (502, "fetch_failed")
+        assert refused(local(port, seconds=0.5), "http://files.example/a") == (422, "fetch_failed")
         assert time.monotonic() - began < 3
 
 
@@ -248,11 +248,11 @@ def test_a_host_that_sends_a_byte_now_and_then_is_broken_off(beginning: bytes) -
 )
 def test_an_answer_that_is_none_is_said_to_be_so(answer: bytes) -> None:
     with host(*[answer] * 5) as port:
-        assert refused(local(port), "http://files.example/a") == (502, "fetch_failed")
+        assert refused(local(port), "http://files.example/a") == (422, "fetch_failed")
 
 
 def test_a_host_that_is_not_there_is_said_to_be_so() -> None:
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    assert refused(local(port), "http://files.example/a") == (502, "fetch_failed")
-    assert refused(Fetcher(10, resolve=lambda *_: []), "http://files.example/") == (502, "fetch_failed")
+    assert refused(local(port), "http://files.example/a") == (422, "fetch_failed")
+    assert refused(Fetcher(10, resolve=lambda *_: []), "http://files.example/") == (422, "fetch_failed")

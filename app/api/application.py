@@ -34,7 +34,6 @@ from app.api.pages import pages, tokens
 from app.api.service import Service
 from app.api.tokens import TokenMint
 from app.assistant import Assistant
-from app.chat import mount_chat
 from app.config import Settings, split_list
 from app.errors import YouJuError
 from app.feedback import FeedbackStore
@@ -73,7 +72,9 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
     _guard(app, service)
     if assistant is None:
         app.add_api_route("/", _unready_page, response_class=HTMLResponse)
-    else:
+    elif settings.chat_page:
+        from app.chat import mount_chat  # gradio: seconds, and half of the memory
+
         mount_chat(app, assistant, service.feedback)
     app.add_middleware(SubPath, root_path=settings.root_path)
     app.add_middleware(Proxies, trusted=parse_networks(settings.trusted_proxies))

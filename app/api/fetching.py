@@ -71,7 +71,7 @@ class Fetcher:
             if location is None:
                 return Fetched(content, unquote(target.path.rpartition("/")[2]))
             url = urljoin(url, location)
-        raise ApiError(502, "fetch_failed", f"> {REDIRECTS} redirects")
+        raise ApiError(422, "fetch_failed", f"> {REDIRECTS} redirects")
 
     def _check_url(self, url: str) -> SplitResult:
         """Return the parts of a URL that may be fetched. Raises ApiError."""
@@ -93,13 +93,13 @@ class Fetcher:
         try:
             addresses = list(self._resolve(host, self._ports[target.scheme]))
         except (OSError, UnicodeError) as error:
-            raise ApiError(502, "fetch_failed", f"DNS: {host[:100]}") from error
+            raise ApiError(422, "fetch_failed", f"DNS: {host[:100]}") from error
         for text in addresses:
             address = parse_address(text)
             if address is None or not self._is_public(address):
                 raise ApiError(403, "address_not_allowed", host[:100])
         if not addresses:
-            raise ApiError(502, "fetch_failed", f"DNS: {host[:100]}")
+            raise ApiError(422, "fetch_failed", f"DNS: {host[:100]}")
         return addresses[0]
 
     def _exchange(self, target: SplitResult, address: str, deadline: float) -> tuple[bytes, str | None]:
@@ -115,7 +115,7 @@ class Fetcher:
             if response.status in (301, 302, 303, 307, 308):
                 return b"", response.headers.get("location", "")
             if response.status != 200:
-                raise ApiError(502, "fetch_failed", f"HTTP {response.status}")
+                raise ApiError(422, "fetch_failed", f"HTTP {response.status}")
             return self._read(response, deadline), None
 
     def _read(self, response: http.client.HTTPResponse, deadline: float) -> bytes:
@@ -130,7 +130,7 @@ class Fetcher:
 
     def _broken(self, error: Exception, deadline: float) -> ApiError:
         is_late = time.monotonic() > deadline or isinstance(error, TimeoutError)
-        return ApiError(502, "fetch_failed", f"> {self._seconds:g} s" if is_late else type(error).__name__)
+        return ApiError(422, "fetch_failed", f"> {self._seconds:g} s" if is_late else type(error).__name__)
 
 
 @contextmanager
