@@ -7,6 +7,7 @@ bodies.py       how long a request's body may be, and take
 failures.py     errors in one shape; messages.py, in three languages
 answers.py      many answers at once, in threads; events.py streams them
 asking.py       /api/ask, /api/ask/stream, /api/feedback, /api/suggestions
+context.py      /api/documents/{id}/context: a quote with the text around it
 pages.py        /widget.js, /embed, /demo, /api/token
 health.py       /healthz, /readyz
 """

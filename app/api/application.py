@@ -22,6 +22,7 @@ from app.api.answers import AnswerDesk
 from app.api.asking import asking
 from app.api.bodies import MAX_BODY_BYTES, BodyLimit
 from app.api.builds import Builder
+from app.api.context import context
 from app.api.description import describe
 from app.api.documents import documents
 from app.api.failures import answer_failures
@@ -64,7 +65,7 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
         app.include_router(routes)
     answer_failures(app)
     app.router.routes.append(Route("/mcp", mcp))
-    rest, compatible = _make_part(service, asking, documents, tokens), _make_part(service, openai)
+    rest, compatible = _make_part(service, asking, context, documents, tokens), _make_part(service, openai)
     rest.include_router(admin, prefix="/admin")
     _publish_description(rest, compatible, settings.root_path)
     app.mount("/api", rest)

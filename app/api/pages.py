@@ -1,5 +1,6 @@
 """What the widget is made of: its script, the page for an iframe, and a page to try it on; and the token it carries."""
 
+import gzip
 import hashlib
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +23,8 @@ SCRIPT_SECONDS = 300
 """How long a site may use the script without asking for a newer one."""
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors "
+    "frame-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'; "
+    "frame-ancestors "
 )
 
 pages = APIRouter()
@@ -81,10 +83,13 @@ def _file(request: Request, name: str, headers: dict[str, str]) -> Response:
         content, tag = _read(name)
     except FileNotFoundError:
         raise ApiError(404, "not_found", name) from None
-    headers = {**headers, "etag": tag}
+    # Weak: the same text, compressed or not.
+    headers = {**headers, "etag": f"W/{tag}", "vary": "Accept-Encoding"}
     known = request.headers.get("if-none-match", "")
     if tag in (entry.strip().removeprefix("W/") for entry in known.split(",")):
         return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["content-encoding"] = _compressed(name), "gzip"
     return Response(content, headers=headers, media_type=MEDIA_TYPES[Path(name).suffix])
 
 
@@ -93,3 +98,8 @@ def _read(name: str) -> tuple[bytes, str]:
     """Return a file and its ETag."""
     content = (STATIC / name).read_bytes()
     return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+@lru_cache
+def _compressed(name: str) -> bytes:
+    return gzip.compress(_read(name)[0], mtime=0)
