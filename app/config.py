@@ -63,6 +63,8 @@ class Settings:
     """File that ratings of answers are kept in; empty switches ratings off."""
     log_refusals: int = 0
     """1 keeps refused questions there too, for `python -m evals collect`."""
+    chat_page: int = 1
+    """0 serves no chat page at /: the API and the widget only, which starts sooner and takes less memory."""
     allowed_origins: str = ""
     """Web sites that may embed the widget, with commas: https://www.example.gov.cn, https://*.example.gov.cn."""
     secret: str = ""
@@ -105,6 +107,7 @@ class Settings:
                 "empty, or a path such as /qa, without a / at its end",
             ),
             (self.log_refusals in (0, 1), "log_refusals", "0 or 1"),
+            (self.chat_page in (0, 1), "chat_page", "0 or 1"),
             (self.answerer in ("extractive", "llm"), "answerer", "extractive or llm"),
             (self.index_url == "" or self.index_url.startswith("milvus://"), "index_url", "empty or milvus://…"),
             *(

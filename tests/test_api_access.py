@@ -22,19 +22,19 @@ QUESTION = {"question": "资助了多少人？"}
 
 
 def client_of(**settings: Any) -> TestClient:
-    app = create_app(FakeAssistant(), Settings(**{**LISTED, **settings}))
+    app = create_app(FakeAssistant(), Settings(**{"chat_page": 0, **LISTED, **settings}))
     return TestClient(app, base_url=OWN, raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    with client_of() as client:
+    with client_of(chat_page=1) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def keyed() -> Iterator[TestClient]:
-    with client_of(api_keys=f"{KEY}, another-key-of-the-test") as client:
+    with client_of(api_keys=f"{KEY}, another-key-of-the-test", chat_page=1) as client:
         yield client
 
 
@@ -240,7 +240,7 @@ def test_a_key_in_a_page_of_another_site_is_no_token(keyed: TestClient) -> None:
 
 
 def test_a_key_that_is_no_ascii_text_is_wrong_and_no_fault(keyed: TestClient) -> None:
-    response = keyed.post("/api/ask", json=QUESTION, headers=[("authorization", b"Bearer \xff\xfe")])
+    response = keyed.post("/api/ask", json=QUESTION, headers=[(b"authorization", b"Bearer \xff\xfe")])
     assert code_of(response) == (401, "key_invalid")
 
 
@@ -315,7 +315,7 @@ def test_an_address_is_limited_whatever_tokens_it_fetches() -> None:
 def test_keys_and_this_machine_are_not_limited() -> None:
     with client_of(limit_minute=1, api_keys=KEY) as keyed:
         assert {ask(keyed, authorization=f"Bearer {KEY}").status_code for _ in range(20)} == {200}
-    app = create_app(FakeAssistant(), Settings(limit_minute=1))
+    app = create_app(FakeAssistant(), Settings(limit_minute=1, chat_page=0))
     with TestClient(app, base_url=OWN, client=("127.0.0.1", 1)) as local:
         assert {ask(local).status_code for _ in range(20)} == {200}
         # A proxy here that is not trusted speaks for many readers, who share what one address may use.
@@ -324,7 +324,7 @@ def test_keys_and_this_machine_are_not_limited() -> None:
 
 
 def test_addresses_of_one_ipv6_network_are_one_reader() -> None:
-    app = create_app(FakeAssistant(), Settings(limit_minute=1))
+    app = create_app(FakeAssistant(), Settings(limit_minute=1, chat_page=0))
     statuses = []
     for number in range(11):
         with TestClient(app, base_url=OWN, client=(f"2400:3200:1:1::{number:x}", 1)) as client:

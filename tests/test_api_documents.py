@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from app.building import build
 from app.config import Settings
 from app.loading import find_sources, load_source
 from app.types import Document
-from tests.fake_assistant import TALENT, TEXT, FakeAssistant, make_document
+from tests.fake_assistant import TEXT, FakeAssistant, make_document
 
 HOSTILE = (
     "../../etc/passwd",
@@ -28,18 +29,23 @@ HOSTILE = (
 
 
 def client_of(assistant: FakeAssistant | None = None, **settings: Any) -> TestClient:
-    app = create_app(assistant or FakeAssistant(), Settings(**settings))
+    app = create_app(assistant or FakeAssistant(), Settings(chat_page=0, **settings))
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with client_of() as client:
+        yield client
 
 
 def read(corpus: Path) -> list[Document]:
     return [document for source in find_sources(corpus) for document in load_source(source, 20)]
 
 
-def test_search_returns_passages_in_the_shape_of_an_answer() -> None:
-    with client_of() as client:
-        found = client.get("/api/search", params={"q": "资助", "k": 1}).json()
-        answer = client.post("/api/ask", json={"question": "资助了多少人？"}).json()
+def test_search_returns_passages_in_the_shape_of_an_answer(client: TestClient) -> None:
+    found = client.get("/api/search", params={"q": "资助", "k": 1}).json()
+    answer = client.post("/api/ask", json={"question": "资助了多少人？"}).json()
     assert found == {"query": "资助", "passages": answer["passages"]}
 
 
@@ -53,9 +59,8 @@ def test_search_returns_passages_in_the_shape_of_an_answer() -> None:
         ({"q": "x", "k": "nan"}, "invalid_request"),
     ],
 )
-def test_a_search_that_cannot_be_made_is_named(parameters: dict[str, Any], code: str) -> None:
-    with client_of() as client:
-        response = client.get("/api/search", params=parameters)
+def test_a_search_that_cannot_be_made_is_named(client: TestClient, parameters: dict[str, Any], code: str) -> None:
+    response = client.get("/api/search", params=parameters)
     assert response.status_code in (400, 422)
     assert response.json()["error"]["code"] == code
 
@@ -73,9 +78,8 @@ def test_the_documents_are_listed_page_by_page() -> None:
     assert beyond["documents"] == []
 
 
-def test_a_document_is_its_text_with_sections_and_fields_in_their_places() -> None:
-    with client_of() as client:
-        document = client.get("/api/documents/reply").json()
+def test_a_document_is_its_text_with_sections_and_fields_in_their_places(client: TestClient) -> None:
+    document = client.get("/api/documents/reply").json()
     assert document["text"] == TEXT
     assert document["characters"] == len(TEXT)
     for field in document["fields"]:
@@ -93,13 +97,12 @@ def test_an_id_of_any_characters_is_found(document_id: str) -> None:
 
 
 @pytest.mark.parametrize("document_id", HOSTILE)
-def test_no_id_leads_out_of_the_index(document_id: str) -> None:
-    with client_of() as client:
-        for ending in ("", "/source"):
-            response = client.get(f"/api/documents/{quote(document_id, safe='')}{ending}")
-            assert response.status_code == 404
-            assert "root:" not in response.text
-            assert "set-cookie" not in response.headers
+def test_no_id_leads_out_of_the_index(client: TestClient, document_id: str) -> None:
+    for ending in ("", "/source"):
+        response = client.get(f"/api/documents/{quote(document_id, safe='')}{ending}")
+        assert response.status_code == 404
+        assert "root:" not in response.text
+        assert "set-cookie" not in response.headers
 
 
 def test_the_source_is_the_very_file_that_was_indexed(tmp_path: Path) -> None:
@@ -138,9 +141,8 @@ def test_html_in_a_document_is_never_html(tmp_path: Path) -> None:
             assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_what_could_be_asked_is_what_the_documents_answer() -> None:
-    with client_of() as client:
-        questions = client.get("/api/suggestions").json()["questions"]
+def test_what_could_be_asked_is_what_the_documents_answer(client: TestClient) -> None:
+    questions = client.get("/api/suggestions").json()["questions"]
     assert questions
     assert all(isinstance(question, str) for question in questions)
 

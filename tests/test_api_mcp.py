@@ -118,6 +118,6 @@ def test_a_key_is_needed_where_keys_are_set() -> None:
         ):
             return len((await client.list_tools()).tools)
 
-    with serving(create_app(FakeAssistant(), Settings(api_keys=KEY))) as url:
+    with serving(create_app(FakeAssistant(), Settings(api_keys=KEY, chat_page=0))) as url:
         assert httpx.post(f"{url}/mcp", json={}).status_code == 401
         assert asyncio.run(listed(f"{url}/mcp", {"authorization": f"Bearer {KEY}"})) == 3

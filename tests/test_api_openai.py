@@ -143,7 +143,7 @@ def test_wrong_paths_bodies_and_origins_have_the_same_shape(url: str) -> None:
 
 
 def test_the_key_of_the_client_is_ours(fake: FakeAssistant) -> None:
-    with serving(create_app(fake, Settings(api_keys=KEY))) as url:
+    with serving(create_app(fake, Settings(api_keys=KEY, chat_page=0))) as url:
         for key, is_right in ((KEY, True), ("sk-something", False)):
             with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
                 if is_right:

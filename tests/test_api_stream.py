@@ -28,7 +28,7 @@ class Slow(FakeAssistant):
     """Answers step by step, each when it is let go; says whether it was given up."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        super().__init__(settings=settings)
+        super().__init__(settings=settings or Settings(max_question_chars=200, chat_page=0))
         self.steps = threading.Semaphore(0)
         self.begun = threading.Semaphore(0)
         self.given_up = threading.Event()
@@ -144,7 +144,7 @@ def test_a_bug_on_the_way_is_an_event_that_tells_nothing(caplog: pytest.LogCaptu
 def test_a_text_with_line_breaks_and_halves_of_pairs_stays_one_event() -> None:
     class Odd(FakeAssistant):
         def __init__(self) -> None:
-            super().__init__(settings=Settings(max_question_chars=100))
+            super().__init__(settings=Settings(max_question_chars=100, chat_page=0))
 
     with served(Odd()) as url:
         body = '{"question": "资助\\r\\n\\r\\nevent: answer\\ndata: {}\\u2028\\ud800"}'
@@ -198,7 +198,7 @@ def test_a_line_on_which_nothing_is_said_is_kept_alive(monkeypatch: pytest.Monke
 
 
 def test_too_many_questions_are_sent_away_at_once_and_the_rest_are_answered() -> None:
-    assistant = Slow(Settings(answers_at_once=2, answers_waiting=3))
+    assistant = Slow(Settings(answers_at_once=2, answers_waiting=3, chat_page=0))
     with served(assistant) as url:
         held: list[int] = []
 
@@ -227,7 +227,7 @@ def test_too_many_questions_are_sent_away_at_once_and_the_rest_are_answered() ->
 
 def test_streams_of_one_reader_are_limited() -> None:
     assistant = Slow()
-    app = create_app(assistant, Settings(limit_streams=1, allowed_origins="https://www.example.gov.cn"))
+    app = create_app(assistant, Settings(limit_streams=1, chat_page=0, allowed_origins="https://www.example.gov.cn"))
     with serving(app) as url:
         headers = {"origin": "https://www.example.gov.cn"}
         token = httpx.post(f"{url}/api/token", headers=headers).json()["token"]
@@ -286,7 +286,7 @@ def test_a_conversation_reaches_the_assistant() -> None:
 
 
 def test_a_streamed_answer_can_be_rated(tmp_path: Any) -> None:
-    with served(FakeAssistant(), Settings(feedback=str(tmp_path / "feedback.sqlite"))) as url:
+    with served(FakeAssistant(), Settings(feedback=str(tmp_path / "feedback.sqlite"), chat_page=0)) as url:
         answer = stream(url, "基金")[-1][1]
         rated = httpx.post(f"{url}/api/feedback", json={"answer_id": answer["id"], "rating": "up"})
     assert rated.status_code == 200

@@ -39,7 +39,7 @@ class FromUrl(BaseModel):
     "/documents",
     summary="添加文件",
     status_code=201,
-    responses=replies({"source": "reply.md", "bytes": 10}, 400, 401, 403, 409, 413, 422, 502, status=201),
+    responses=replies({"source": "reply.md", "bytes": 10}, 400, 401, 403, 409, 413, 422, 507, status=201),
     openapi_extra=ADD_DOCUMENT_BODY,
 )
 async def add_document(request: Request) -> JSONResponse:

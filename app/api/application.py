@@ -35,7 +35,6 @@ from app.api.pages import pages, tokens
 from app.api.service import Service
 from app.api.tokens import TokenMint
 from app.assistant import Assistant
-from app.chat import mount_chat
 from app.config import Settings, split_list
 from app.errors import YouJuError
 from app.feedback import FeedbackStore
@@ -68,13 +67,15 @@ def create_app(assistant: Assistant | None, settings: Settings, problem: YouJuEr
     app.router.routes.append(Route("/mcp", mcp))
     rest, compatible = _make_part(service, asking, context, documents, tokens), _make_part(service, openai)
     rest.include_router(admin, prefix="/admin")
-    _publish_description(rest, compatible)
+    _publish_description(rest, compatible, settings.root_path)
     app.mount("/api", rest)
     app.mount("/v1", compatible)
     _guard(app, service)
     if assistant is None:
         app.add_api_route("/", _unready_page, response_class=HTMLResponse)
-    else:
+    elif settings.chat_page:
+        from app.chat import mount_chat  # gradio: seconds, and half of the memory
+
         mount_chat(app, assistant, service.feedback)
     app.add_middleware(SubPath, root_path=settings.root_path)
     app.add_middleware(Proxies, trusted=parse_networks(settings.trusted_proxies))
@@ -164,12 +165,12 @@ def _make_part(service: Service, *routers: APIRouter) -> FastAPI:
     return part
 
 
-def _publish_description(rest: FastAPI, compatible: FastAPI) -> None:
+def _publish_description(rest: FastAPI, compatible: FastAPI, root_path: str) -> None:
     """Serve the OpenAPI document of both parts at /api/openapi.json."""
 
     @rest.get("/openapi.json", include_in_schema=False)
     def description() -> JSONResponse:
-        return JSONResponse(describe({"/api": rest, "/v1": compatible}))
+        return JSONResponse(describe({"/api": rest, "/v1": compatible}, root_path))
 
 
 UNREADY_STYLE = "main{font:18px/1.8 sans-serif;max-width:36em;margin:18vh auto;padding:0 24px}"

@@ -105,6 +105,12 @@ ADD_DOCUMENT_BODY = {
         },
     }
 }
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "一个事件；data 是一行 JSON",
+    "required": ["data"],
+    "properties": {"data": {"type": "string"}},
+}
 MEANINGS = {
     400: "请求不能处理",
     401: "没有密钥，或密钥不对",
@@ -117,23 +123,26 @@ MEANINGS = {
     422: "请求不合要求",
     429: "太频繁；Retry-After 说明几秒后再试",
     500: "服务器出错",
-    502: "没有取到文件",
     503: "现在不能作答；Retry-After 说明几秒后再试",
+    507: "文件没有存下",
 }
 Replies = dict[int | str, dict[str, Any]]
 
 
-def replies(example: Any, *failures: int, status: int = 200) -> Replies:
-    """Return what a route may answer: an object such as the example, and failures of these kinds."""
-    schema = {"type": "object"}
-    fine = {"description": "完成", "content": {"application/json": {"schema": schema, "example": example}}}
-    return {status: fine, **_failures(*failures)}
+def replies(example: Any, *failures: int, status: int = 200, streams: bool = False) -> Replies:
+    """Return what a route may answer: an object such as the example (or a stream of such), and failures of these kinds."""
+    content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}, "example": example}}
+    if streams:
+        content["text/event-stream"] = {"schema": EVENT}
+    return {status: {"description": "完成", "content": content}, **_failures(*failures)}
 
 
 def stream_replies() -> Replies:
     """Return what the stream of an answer may be."""
-    example = 'event: token\ndata: {"text":"…","sentence":{…},"citations":[…]}\n\n'
-    content = {"text/event-stream": {"schema": {"type": "string"}, "example": example}}
+    named = {"type": "string", "enum": ["passages", "token", "answer", "error"]}
+    schema = {**EVENT, "required": ["event", "data"], "properties": {**EVENT["properties"], "event": named}}
+    example = {"event": "token", "data": '{"text": "…", "sentence": {}, "citations": []}'}
+    content = {"text/event-stream": {"schema": schema, "example": example}}
     return {200: {"description": "事件流", "content": content}, **_failures(400, 404, 422, 429, 503)}
 
 
@@ -150,8 +159,8 @@ def _failures(*kinds: int) -> Replies:
     }
 
 
-def describe(parts: dict[str, FastAPI]) -> dict[str, Any]:
-    """Return one document of applications that are mounted at the prefixes given."""
+def describe(parts: dict[str, FastAPI], root_path: str = "") -> dict[str, Any]:
+    """Return one document of applications that are mounted at the prefixes given, below a root."""
     whole: dict[str, Any] = {}
     for prefix, part in parts.items():
         document = get_openapi(title="有据 YouJu", version=__version__, description=TEXT, routes=part.routes)
@@ -160,4 +169,4 @@ def describe(parts: dict[str, FastAPI]) -> dict[str, Any]:
         whole = whole or {**document, "paths": {}, "components": {"schemas": {"Failure": FAILURE}}}
         whole["paths"] |= paths
         whole["components"]["schemas"] |= schemas
-    return whole
+    return {**whole, "servers": [{"url": root_path or "/"}]}

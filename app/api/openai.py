@@ -108,7 +108,7 @@ def model(name: str, request: Request) -> JSONResponse:
 @openai.post(
     "/chat/completions",
     summary="对话补全（与 OpenAI 兼容）",
-    responses=replies(COMPLETION_EXAMPLE, 400, 404, 422, 429, 503),
+    responses=replies(COMPLETION_EXAMPLE, 400, 404, 422, 429, 503, streams=True),
 )
 async def complete(body: ChatRequest, request: Request) -> Response:
     """回答对话里最后一条用户消息；正文带 [n] 标记，末尾列出来源，完整的 Answer 在 youju 字段里。stream 为 true 时逐句返回。"""
