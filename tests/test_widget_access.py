@@ -334,9 +334,12 @@ def test_events_and_the_interface_for_scripts(server: str, host_site: HostSite, 
     page.locator(".sentence .cite").click()
     error = page.evaluate("YouJu.ask('  ').catch((error) => [error.name, error.code])")
     assert error == ["YouJuError", "empty"]
+    both = "Promise.allSettled([YouJu.ask('一共资助了多少？'), YouJu.ask('基金多大？')])"
+    outcomes = page.evaluate(f"{both}.then((all) => all.map((one) => one.reason?.code ?? one.status))")
+    assert outcomes == ["fulfilled", "busy"]
     page.evaluate("YouJu.clear(); YouJu.close()")
     heard = page.evaluate("heard")
-    assert [entry[0] for entry in heard] == ["open", "ask", "answer", "cite", "clear", "close"]
+    assert [entry[0] for entry in heard] == ["open", "ask", "answer", "cite", "ask", "answer", "clear", "close"]
     assert {entry[1] for entry in heard} == {"youju-launcher"}
     assert heard[2][2] == answer
     assert heard[3][2]["citation"]["quote"] == TALENT
