@@ -67,6 +67,11 @@ class Assistant:
         self._retriever = Retriever(store, self._encoder, self.settings.dense_weight)
         return True
 
+    @property
+    def answerers(self) -> tuple[str, ...]:
+        """Who can answer here."""
+        return ("extractive",)
+
     def check(self) -> None:
         """Raise IndexProblem if the index cannot be read at the moment; the message says what to do."""
         self.store.check()

@@ -80,6 +80,9 @@ def make_parser() -> argparse.ArgumentParser:
     serve = _command(commands, "serve", run_serve, "serve the chat page and the HTTP interface")
     serve.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on (default: 7860)")
+    serve.add_argument("--root-path", metavar="PATH", help="path below which a proxy serves it, such as /qa")
+    serve.add_argument("--trusted-proxies", metavar="LIST", help="addresses of proxies that are believed, with commas")
+    serve.add_argument("--allowed-origins", metavar="LIST", help="sites that may embed the widget, with commas")
 
     inspect = _command(commands, "inspect", run_inspect, "show what was indexed: fields, sections, chunks with spans")
     inspect.add_argument("document_id", nargs="?", help="one document; without it, all are listed")
@@ -101,7 +104,7 @@ def _passages_flag(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """Return the settings, with the flags that were given on top."""
-    names = ("index", "answerer", "passages", "host", "port")
+    names = ("index", "answerer", "passages", "host", "port", "root_path", "trusted_proxies", "allowed_origins")
     return load_settings({name: getattr(options, name, None) for name in names})
 
 

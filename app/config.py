@@ -3,17 +3,29 @@
 import dataclasses
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.addresses import parse_networks
 from app.errors import ConfigError
+from app.origins import parse_allowed
 
 ENVIRONMENT_PREFIX = "YOUJU_"
-FLAGS = {"passages": "-k"}
+FLAGS = {
+    "passages": "-k",
+    "root_path": "--root-path",
+    "trusted_proxies": "--trusted-proxies",
+    "allowed_origins": "--allowed-origins",
+}
 """Flags that are not named as their setting is."""
+LIMITS = ("limit_minute", "limit_day", "limit_streams", "limit_question_kb", "answers_waiting")
+MIN_SECRET = 16
+"""Characters of a key or secret; fewer can be guessed."""
+SECRETS = ("secret", "api_keys")
 KINDS = {str: "text", int: "a whole number", float: "a number"}
 
 
@@ -51,6 +63,32 @@ class Settings:
     """File that ratings of answers are kept in; empty switches ratings off."""
     log_refusals: int = 0
     """1 keeps refused questions there too, for `python -m evals collect`."""
+    chat_page: int = 1
+    """0 serves no chat page at /: the API and the widget only, which starts sooner and takes less memory."""
+    allowed_origins: str = ""
+    """Web sites that may embed the widget, with commas: https://www.example.gov.cn, https://*.example.gov.cn."""
+    secret: str = ""
+    """Signs the widget's tokens; the same on every server that serves one site. Empty makes one for each process."""
+    api_keys: str = ""
+    """Keys, with commas; they open administration, and then every call of the API needs one or a token."""
+    hosts: str = ""
+    """Names the server goes by, with commas. Empty takes any, but on a loopback address without a proxy only localhost."""
+    root_path: str = ""
+    """Path below which a proxy serves all this, such as /qa."""
+    trusted_proxies: str = ""
+    """Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed, with commas."""
+    limit_minute: int = 30
+    """Questions a minute of one reader (a token of the widget); of one address ten times as many. 0 is without limit."""
+    limit_day: int = 1000
+    """Questions a day of one reader; of one address ten times as many. 0 is without limit."""
+    limit_streams: int = 4
+    """Answers under way at once for one reader; for one address ten times as many. 0 is without limit."""
+    limit_question_kb: int = 2000
+    """Kilobytes of questions a day of one reader; of one address ten times as many. 0 is without limit."""
+    answers_at_once: int = 4
+    """Questions of the API that are worked on at the same time."""
+    answers_waiting: int = 200
+    """Questions of the API that wait for their turn; more are sent away with 503."""
 
     def __post_init__(self) -> None:
         checks = [
@@ -60,7 +98,16 @@ class Settings:
             (self.max_file_mb > 0, "max_file_mb", "more than 0"),
             (self.threads >= 0, "threads", "0 or more"),
             (0 <= self.port <= 65535, "port", "from 0 to 65535"),
+            *((getattr(self, name) >= 0, name, "0 or more") for name in LIMITS),
+            (self.answers_at_once >= 1, "answers_at_once", "1 or more"),
+            (not self.secret or len(self.secret) >= MIN_SECRET, "secret", f"empty, or {MIN_SECRET} characters or more"),
+            (
+                self.root_path == "" or re.fullmatch(r"(/[\w.~-]+)+", self.root_path, re.ASCII) is not None,
+                "root_path",
+                "empty, or a path such as /qa, without a / at its end",
+            ),
             (self.log_refusals in (0, 1), "log_refusals", "0 or 1"),
+            (self.chat_page in (0, 1), "chat_page", "0 or 1"),
             (self.answerer in ("extractive", "llm"), "answerer", "extractive or llm"),
             (self.index_url == "" or self.index_url.startswith("milvus://"), "index_url", "empty or milvus://…"),
             *(
@@ -70,7 +117,20 @@ class Settings:
         ]
         for is_fine, name, expected in checks:
             if not is_fine:
-                raise ConfigError(f"setting {name} is {getattr(self, name)!r}; it must be {expected}")
+                shown = "not shown here" if name in SECRETS else repr(getattr(self, name))
+                raise ConfigError(f"setting {name} is {shown}; it must be {expected}")
+        parse_allowed(self.allowed_origins)
+        parse_networks(self.trusted_proxies)
+        for key in split_list(self.api_keys):
+            if len(key) < MIN_SECRET or not key.isascii() or not key.isprintable() or " " in key:
+                raise ConfigError(
+                    f"setting api_keys holds a key that is shorter than {MIN_SECRET} characters or not ASCII"
+                )
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Return the entries of a list with commas."""
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
 
 
 def load_settings(

@@ -92,6 +92,12 @@ def excerpt(document: Document, gap: Span, from_end: bool) -> tuple[Span, str]:
     return part, render_lines(document, part)
 
 
+def window_around(text: str, span: Span, chars: int) -> Span:
+    """Return a span with about `chars` characters before and after it, whole lines where their ends are near."""
+    start = _line_start(text, max(0, span.start - chars), 0)
+    return Span(start, _line_end(text, min(len(text), span.end + chars), len(text)))
+
+
 def _panel(answer_id: str, bar: str, body: str) -> str:
     close = '<button type="button" class="close" aria-label="关闭原文">✕</button>'
     return (
@@ -143,12 +149,11 @@ def _windows(text: str, spans: Sequence[Span]) -> list[Span]:
     """Return the parts of a text around some spans, in order and apart; its beginning when there are none."""
     windows: list[Span] = []
     for span in sorted(spans) or [Span(0, 0)]:
-        start = _line_start(text, max(0, span.start - WINDOW_CHARS), 0)
-        end = _line_end(text, min(len(text), span.end + WINDOW_CHARS), len(text))
-        if windows and start <= windows[-1].end:
-            windows[-1] = Span(windows[-1].start, max(end, windows[-1].end))
+        window = window_around(text, span, WINDOW_CHARS)
+        if windows and window.start <= windows[-1].end:
+            windows[-1] = Span(windows[-1].start, max(window.end, windows[-1].end))
         else:
-            windows.append(Span(start, end))
+            windows.append(window)
     return windows
 
 

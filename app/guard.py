@@ -1,25 +1,24 @@
-"""What every HTTP exchange passes through: a limit on bodies, what keeps the page to itself, and the stop."""
+"""What every HTTP exchange passes through: the headers that keep a page to itself, and the stop."""
 
 import asyncio
 import re
+import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-MAX_BODY_BYTES = 2 * 1024 * 1024
-"""A question of 100,000 characters is 1.2 MB in the longest spelling of JSON (12 bytes for an emoji)."""
-DRAINED_BYTES = 16 * 1024 * 1024
-"""So much of a refused body is read and thrown away: a client that is still sending would not see the answer."""
 
 PREVIEW = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>|<link rel="manifest"[^>]*>')
 
-CONTENT_SECURITY = "; ".join(
+OWN_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""For whatever is no page: errors, JSON, files."""
+CHAT_POLICY = "; ".join(
     (
         "default-src 'self'",
-        # Gradio compiles its templates in the page, and starts from inline scripts.
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        # Gradio starts from four inline scripts, which get a nonce (hashes would not do: one holds the configuration,
+        # which differs from session to session). 'unsafe-eval' has to stay: Gradio compiles js_on_load and the
+        # templates of gr.HTML with new Function; without it the page stays blank.
+        "script-src 'self' 'nonce-{nonce}' 'unsafe-eval'",
+        # Svelte sets style attributes, and Gradio adds <style> elements from its bundle, which know no nonce.
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -30,40 +29,13 @@ CONTENT_SECURITY = "; ".join(
         "frame-ancestors 'self'",
     )
 )
+"""For the chat page alone."""
 SECURITY_HEADERS = {
-    "content-security-policy": CONTENT_SECURITY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "x-frame-options": "SAMEORIGIN",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": OWN_POLICY,
 }
-
-
-class BodyLimit:
-    """Refuses a request whose body is longer than MAX_BODY_BYTES, whether it says so or not."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        length = Headers(scope=scope).get("content-length", "0")
-        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
-            await _drain(receive)
-            await _too_large()(scope, receive, send)
-            return
-        received = 0
-
-        async def limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > MAX_BODY_BYTES:
-                raise HTTPException(413, _message())
-            return message
-
-        await self.app(scope, limited, send)
 
 
 class SecurityHeaders:
@@ -84,7 +56,10 @@ class SecurityHeaders:
 
 
 class StreamStop:
-    """Ends open streams when the server stops, a page holds one while it is open. Other replies are finished."""
+    """Ends streams that would stay open when the server stops: the chat page holds one, always with GET.
+
+    Other replies, answers that are streamed among them, are finished.
+    """
 
     def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
         self.app = app
@@ -101,11 +76,15 @@ class StreamStop:
                 received.cancel()
                 stopped.cancel()
 
-        await self.app(scope, receive_until_stop if scope["type"] == "http" else receive, send)
+        await self.app(scope, receive_until_stop if scope.get("method") == "GET" else receive, send)
 
 
 class OwnHead:
-    """Takes Gradio's link preview, with its picture from another host, out of the page's head; names the language."""
+    """Takes Gradio's link preview, with its picture from another host, out of the page's head; names the language.
+
+    Gives the page's scripts a nonce. What the page holds of documents or users stands in JSON or HTML in which every `<`
+    is escaped, so a literal `<script` is always Gradio's own.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -127,28 +106,15 @@ class OwnHead:
                 return
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):
+                nonce = secrets.token_urlsafe(16)
                 page = PREVIEW.sub(b"", bytes(body)).replace(b'lang="en"', b'lang="zh-CN"', 1)
-                MutableHeaders(scope=begun[0])["content-length"] = str(len(page))
+                page = page.replace(b"<script", f'<script nonce="{nonce}"'.encode())
+                headers = MutableHeaders(scope=begun[0])
+                headers["content-length"] = str(len(page))
+                headers["content-security-policy"] = CHAT_POLICY.replace("{nonce}", nonce)
+                headers["cache-control"] = "no-store"
                 await send(begun[0])
                 await send({"type": "http.response.body", "body": page})
 
         plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         await self.app({**scope, "headers": plain}, receive, rewrite)
-
-
-def _message() -> str:
-    return f"the body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB"
-
-
-def _too_large() -> JSONResponse:
-    error = {"code": "body_too_large", "message": _message()}
-    return JSONResponse({"error": error}, 413, {"connection": "close"})
-
-
-async def _drain(receive: Receive) -> None:
-    drained = 0
-    while drained < DRAINED_BYTES:
-        message = await receive()
-        drained += len(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return

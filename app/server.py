@@ -1,4 +1,4 @@
-"""Listening and stopping: the address, errors about it in one line, and an end to open streams."""
+"""Listening and stopping: the address, errors about it in one line, an end to open streams; proxies in front."""
 
 import asyncio
 import errno
@@ -6,7 +6,10 @@ import socket
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from app.addresses import Network, is_within, parse_address
 from app.errors import YouJuError
 
 STOP_SECONDS = 3
@@ -18,10 +21,16 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI) -> None:
         config = uvicorn.Config(
-            app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS, server_header=False, lifespan="on"
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=STOP_SECONDS,
+            server_header=False,
+            lifespan="on",
+            ws="none",
+            proxy_headers=False,  # Proxies does that, and takes the headers of others out
         )
         super().__init__(config)
-        self.stopping: asyncio.Event = app.state.stopping
+        self.stopping: asyncio.Event = app.state.service.stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -31,6 +40,54 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.stopping.set()
         await super().shutdown(sockets)
+
+
+class Proxies:
+    """Believes what a proxy says of a request (X-Forwarded-For, -Proto), if it is one of those that are trusted.
+
+    From others these headers are taken out: whatever reads them further in would believe anybody. What names a host
+    (X-Forwarded-Host, X-Gradio-Server) is believed of nobody: the Host header says it. A proxy that is not trusted is
+    noted in `scope["youju.speaks_for_others"]`: its own address is not that of one reader.
+    """
+
+    UNWANTED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix", b"x-gradio-server")
+    BELIEVED = (b"x-forwarded-for", b"x-forwarded-proto")
+
+    def __init__(self, app: ASGIApp, trusted: tuple[Network, ...]) -> None:
+        self.app = app
+        self._believing = ProxyHeadersMiddleware(app, [str(network) for network in trusted])  # type: ignore[arg-type]
+        self._trusted = trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        address, port = scope.get("client") or ("", 0)
+        is_trusted = is_within(address, self._trusted)
+        names = {name for name, _ in scope["headers"]}
+        unwanted = self.UNWANTED if is_trusted else self.UNWANTED + self.BELIEVED
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in unwanted]}
+        if not is_trusted:
+            scope["youju.speaks_for_others"] = b"x-forwarded-for" in names or b"forwarded" in names
+            await self.app(scope, receive, send)
+            return
+        scope["client"] = (str(parse_address(address)), port)
+        await self._believing(scope, receive, send)  # type: ignore[arg-type]
+
+
+class SubPath:
+    """Serves everything below a path, whether the proxy in front takes that path off or leaves it."""
+
+    def __init__(self, app: ASGIApp, root_path: str) -> None:
+        self.app = app
+        self._root = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._root:
+            path: str = scope["path"]
+            is_below = path == self._root or path.startswith(f"{self._root}/")
+            scope = {**scope, "path": path if is_below else self._root + path, "root_path": self._root}
+        await self.app(scope, receive, send)
 
 
 def listen(host: str, port: int) -> socket.socket:

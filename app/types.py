@@ -218,6 +218,15 @@ def passage_json(passage: Passage) -> dict[str, Any]:
     }
 
 
+def said_json(said: Said) -> dict[str, Any]:
+    """Return a step as the contract's `token` event."""
+    return {
+        "text": said.text,
+        "sentence": _plain(said.sentence),
+        "citations": [_plain(citation) for citation in said.citations],
+    }
+
+
 def _plain(value: Sentence | Citation) -> dict[str, Any]:
     """Return a value's attributes, tuples as lists."""
     attributes = {name: getattr(value, name) for name in value.__slots__}

@@ -57,11 +57,18 @@ def make_parser() -> argparse.ArgumentParser:
     gathering.add_argument("--feedback", type=Path, metavar="FILE", help="the ratings (default: the setting feedback)")
     gathering.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the candidates go")
     gathering.set_defaults(run=run_collect)
-    bench = commands.add_parser("bench", help="measure speed and memory: answers (default), encoder, index, milvus")
-    bench.add_argument("what", nargs="?", choices=["answers", "encoder", "index", "milvus"], default="answers")
+    bench = commands.add_parser(
+        "bench", help="measure speed and memory: answers (default), encoder, index, milvus, serving"
+    )
+    bench.add_argument(
+        "what", nargs="?", choices=["answers", "encoder", "index", "milvus", "serving"], default="answers"
+    )
     bench.add_argument("--rounds", type=int, default=2, help="answers: how often each question is asked (default: 2)")
     bench.add_argument(
         "--chunks", type=int, default=1_000_000, metavar="N", help="index: up to how many (default: 1000000)"
+    )
+    bench.add_argument(
+        "--seconds", type=float, default=60, metavar="N", help="serving: how long each load (default: 60)"
     )
     bench.set_defaults(run=run_bench)
     return parser
@@ -172,6 +179,10 @@ def run_bench(options: argparse.Namespace) -> int:
         from evals.bench.index import bench_index
 
         print(bench_index(load_settings(), options.chunks, WORK / "bench", progress_bar))
+    elif options.what == "serving":
+        from evals.bench.serving import bench_serving
+
+        print(bench_serving(options.seconds))
     elif options.what == "milvus":
         from evals.bench.milvus import bench_milvus
 

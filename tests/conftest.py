@@ -1,8 +1,11 @@
 """Shared fixtures: the reply, a fast stand-in for the encoder, and the real assistant."""
 
 import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -14,6 +17,11 @@ from app.config import Settings
 from app.loading import find_sources, load_source
 from app.text import search_tokens
 from app.types import Document, Progress, Vectors
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from tests.widget_site import HostSite
 
 # The same examples in every run: a red run is a change of the code, not luck, and a slow machine is no failure.
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -67,3 +75,63 @@ def assistant(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
     settings = Settings(corpus=str(CORPUS), index=str(tmp_path_factory.mktemp("index")))
     build(settings)
     return Assistant.open(settings)
+
+
+@pytest.fixture(scope="module")
+def host_site() -> "Iterator[HostSite]":
+    """A web site on another origin, for the widget to stand on."""
+    from tests.widget_site import HostSite
+
+    site = HostSite()
+    yield site
+    site.close()
+
+
+@pytest.fixture(scope="module")
+def site_browser() -> "Iterator[Browser]":
+    """A browser that finds the web sites of tests/widget_site.py."""
+    from tests.widget_site import browser_for_sites
+
+    with browser_for_sites(shutil.which("chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def screens(site_browser: "Browser") -> "Callable[..., BrowserContext]":
+    """Returns one context for each kind of screen: making one takes longer than most tests."""
+    made: dict[str, BrowserContext] = {}
+
+    def screen(size: tuple[int, int], options: dict[str, Any]) -> "BrowserContext":
+        key = repr((size, options))
+        if key not in made:
+            settings = {"locale": "zh-CN", "reduced_motion": "reduce"} | options
+            made[key] = site_browser.new_context(viewport={"width": size[0], "height": size[1]}, **settings)
+        return made[key]
+
+    return screen
+
+
+@pytest.fixture
+def visit_site(screens: "Callable[..., BrowserContext]") -> "Iterator[Callable[..., Page]]":
+    """Opens pages; at the end none of them has raised an error, shown a dialog or asked a host that is not of the test."""
+    pages: list[Page] = []
+    failures: list[str] = []
+    hosts: set[str | None] = set()
+
+    def visit(url: str, size: tuple[int, int] = (1280, 800), before: str = "", **options: Any) -> "Page":
+        page = screens(size, options).new_page()
+        pages.append(page)
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.on("dialog", lambda dialog: failures.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        if before:
+            page.add_init_script(before)
+        page.goto(url)
+        return page
+
+    yield visit
+    for page in pages:
+        page.context.set_offline(False)
+        page.close()
+    assert not failures
+    assert hosts <= {"127.0.0.1", "www.example.gov.cn", "www.example.com", None}

@@ -114,6 +114,13 @@ class FakeAssistant(Assistant):
             raise NotFoundError(f"没有文件 {document_id}")
         return self._held[document_id]
 
+    def search(
+        self, query: str, passages: int | None = None, document_ids: Sequence[str] | None = None
+    ) -> tuple[Passage, ...]:
+        if not query.strip():
+            raise QuestionError("问题是空的，请输入要问的内容")
+        return make_passages(self.first_documents(1)[0])[:passages]
+
     def ask(
         self,
         question: str,

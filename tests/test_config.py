@@ -41,6 +41,11 @@ def test_every_setting_can_be_set_in_the_file_and_in_the_environment(tmp_path: P
     values = {name: other[type(default)] for name, default in dataclasses.asdict(Settings()).items()} | {
         "answerer": "llm",
         "index_url": "milvus://别处.db",
+        "allowed_origins": "https://www.example.gov.cn",
+        "trusted_proxies": "127.0.0.1",
+        "root_path": "/qa",
+        "secret": "a secret of the test, long enough",
+        "api_keys": "a-key-of-the-test-1234",
     }
     toml = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
     environment = {f"YOUJU_{name.upper()}": str(value) for name, value in values.items()}
@@ -121,3 +126,26 @@ def test_a_byte_order_mark_in_the_file_is_ignored(tmp_path: Path) -> None:
 def test_an_address_of_an_index_names_milvus(tmp_path: Path) -> None:
     message = complaint(tmp_path, 'index_url = "http://milvus:19530"')
     assert message == "setting index_url is 'http://milvus:19530'; it must be empty or milvus://…"
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ('root_path = "qa"', "setting root_path is 'qa'; it must be empty, or a path such as /qa"),
+        ('root_path = "/qa/"', "root_path"),
+        ('root_path = "/"', "root_path"),
+        ('root_path = "/qa\\nx"', "root_path"),
+        ('allowed_origins = "*"', "setting allowed_origins holds '*', which would let every web site in"),
+        ('trusted_proxies = "*"', "setting trusted_proxies holds '*'; write addresses or networks"),
+        ("answers_at_once = 0", "setting answers_at_once is 0; it must be 1 or more"),
+        ("limit_day = -1", "setting limit_day is -1; it must be 0 or more"),
+        ("chat_page = 2", "setting chat_page is 2; it must be 0 or 1"),
+    ],
+)
+def test_settings_of_the_server_are_checked(tmp_path: Path, toml: str, message: str) -> None:
+    assert message in complaint(tmp_path, toml)
+
+
+@pytest.mark.parametrize("toml", ['secret = "hunter2"', 'api_keys = "hunter2"', 'api_keys = "hunter2 hunter2 hunter2"'])
+def test_a_secret_that_is_refused_is_not_shown(tmp_path: Path, toml: str) -> None:
+    assert "hunter2" not in complaint(tmp_path, toml)

@@ -76,19 +76,19 @@ def _serve_once(index: str) -> tuple[float, float]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(f"{url}/readyz", started)
+        wait_until_ready(f"{url}/readyz", started)
         ready = time.perf_counter() - started
         for line in QUESTIONS.read_text(encoding="utf-8").splitlines()[:50]:
             body = json.dumps({"question": json.loads(line)["question"]}).encode()
             request = urllib.request.Request(f"{url}/api/ask", body, {"Content-Type": "application/json"})
             urllib.request.urlopen(request, timeout=30).read()
-        return ready, _resident_mb(server.pid)
+        return ready, resident_mb(server.pid)
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def _wait_until_ready(url: str, started: float) -> None:
+def wait_until_ready(url: str, started: float) -> None:
     while True:
         try:
             urllib.request.urlopen(url, timeout=5).read()
@@ -99,7 +99,7 @@ def _wait_until_ready(url: str, started: float) -> None:
             time.sleep(0.1)
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
     """Return a process's resident set in megabytes (Linux)."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
