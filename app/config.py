@@ -5,7 +5,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from app.errors import ConfigError
 ENVIRONMENT_PREFIX = "YOUJU_"
 FLAGS = {"passages": "-k"}
 """Flags that are not named as their setting is."""
+SECRET = frozenset({"llm_api_key"})
+"""Settings whose value is never shown."""
 KINDS = {str: "text", int: "a whole number", float: "a number"}
 
 
@@ -30,7 +32,23 @@ class Settings:
     encoder: str = "e5-small-zh"
     """Embedding model: the shipped one, or any sentence-transformers model by name or folder."""
     answerer: str = "extractive"
-    """Who answers: `extractive` quotes sentences."""
+    """Who answers: `extractive` quotes sentences, `llm` has a language model write and verifies each sentence."""
+    llm: str = ""
+    """Language model: local:FILE.gguf, local:1.5b or local:0.5b (pulled), or any of LangChain's by provider:model."""
+    llm_url: str = ""
+    """OpenAI-compatible server of the language model, with its /v1; needs no `llm`."""
+    llm_model: str = ""
+    """Name of the model on that server."""
+    llm_api_key: str = field(default="", repr=False)
+    """Key for that server, or for the provider; never shown."""
+    llm_seconds: float = 60.0
+    """The language model has so long for an answer; then the extractive one is given."""
+    llm_silence_seconds: float = 30.0
+    """It may be silent so long: before its first word, and between words."""
+    llm_max_tokens: int = 400
+    """It may write so many tokens at a time."""
+    models: str = "models"
+    """Folder that `youju llm pull` writes to."""
     passages: int = 10
     """How many passages an answer lists."""
     dense_weight: float = 0.5
@@ -52,6 +70,11 @@ class Settings:
     log_refusals: int = 0
     """1 keeps refused questions there too, for `python -m evals collect`."""
 
+    @property
+    def has_llm(self) -> bool:
+        """Whether a language model is set up."""
+        return bool(self.llm or self.llm_url)
+
     def __post_init__(self) -> None:
         checks = [
             (0.0 <= self.dense_weight <= 1.0, "dense_weight", "a number from 0 to 1"),
@@ -59,6 +82,12 @@ class Settings:
             (self.max_question_chars >= 1, "max_question_chars", "1 or more"),
             (self.max_file_mb > 0, "max_file_mb", "more than 0"),
             (self.threads >= 0, "threads", "0 or more"),
+            (self.llm_seconds > 0, "llm_seconds", "more than 0"),
+            (self.llm_silence_seconds > 0, "llm_silence_seconds", "more than 0"),
+            (self.llm_max_tokens >= 1, "llm_max_tokens", "1 or more"),
+            (self.llm == "" or ":" in self.llm, "llm", "empty, local:FILE.gguf or provider:model"),
+            (self.llm_url == "" or self.llm_url.startswith(("http://", "https://")), "llm_url", "empty or http(s)://…"),
+            (self.llm == "" or self.llm_url == "", "llm", "empty where llm_url is set"),
             (0 <= self.port <= 65535, "port", "from 0 to 65535"),
             (self.log_refusals in (0, 1), "log_refusals", "0 or 1"),
             (self.answerer in ("extractive", "llm"), "answerer", "extractive or llm"),
@@ -118,7 +147,8 @@ def _check_known(name: str, origin: str) -> None:
 def _convert(name: str, value: Any, origin: str) -> str | int | float:
     """Turn a value from a file, a variable or a flag into the type of the setting's default."""
     wanted: type = type(getattr(Settings(), name))
-    message = f"setting {name} in {origin} is {value!r}; it must be {KINDS[wanted]}"
+    shown = "set" if name in SECRET else repr(value)
+    message = f"setting {name} in {origin} is {shown}; it must be {KINDS[wanted]}"
     is_right = type(value) is wanted or (wanted is float and type(value) is int)
     if not is_right and not isinstance(value, str):
         raise ConfigError(message)

@@ -355,8 +355,9 @@ class Failing(FakeAssistant):
         super().__init__(settings=Settings())
         self._error = error
 
-    def ask(self, question: str, *_: Any, **__: Any) -> Answer:
+    def stream(self, question: str, *_: Any, **__: Any) -> Generator[Step]:
         raise self._error
+        yield  # makes this a generator, which fails at its first step as the real one does
 
 
 def test_a_broken_index_is_named_in_one_line() -> None:

@@ -1,0 +1,334 @@
+"""Which sentences of a draft may be shown: those that say only what they cite. Pure, no model.
+
+A draft is what a language model wrote. Each of its sentences is tied to the exact passages that carry it, by the marks it
+has or, where these are wrong or missing, by what it says; then every fact in it is looked up there (facts.py), how the
+facts are put together is compared (relations.py), and so are its words (here).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import rjieba
+
+from app.answering.facts import MARK, english_in_chinese, is_chinese, wrong_facts
+from app.answering.lexicon import synonyms, words
+from app.answering.numerals import plain, rewrite
+from app.answering.relations import CHECKS, CHECKS_OF_CLOSEST
+from app.text import fold
+
+MIN_COVERAGE = 0.72
+"""Share of a sentence's words that must stand in what it cites. Read from samples: of the sentences between .6 and .8
+those that invent something outnumber those that only put it otherwise (evals/NOTES.md)."""
+MIN_ENGLISH_COVERAGE = 0.55
+"""The same for English about Chinese text, where a glossary translates."""
+ALIGNED_TOGETHER = 3
+"""So many passages may carry one sentence together."""
+LOOKED_AT = 6
+MIN_ADDED = 0.15
+"""Share of a sentence that each of several passages has to hold alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sentence of a draft: the numbers of the passages that carry it, or why it may not be shown."""
+
+    text: str
+    cited: tuple[int, ...]
+    reason: str = ""
+
+    @property
+    def stands(self) -> bool:
+        return not self.reason
+
+
+def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: str = "") -> Checked:
+    """Check one sentence of a draft against numbered passages (from 1), first those it cites, then all.
+
+    `context` holds what may be named without a citation: headings, title, the question's own words.
+    """
+    text = clean(draft)
+    if not rewrite(plain(text)):
+        return Checked(text, (), "空句")
+    own = tuple(dict.fromkeys(number for number in cited if 1 <= number <= len(passages)))
+    reason = ""
+    for numbers in _candidates(text, own, passages):
+        quotes = [passages[number - 1] for number in numbers]
+        failed = find_fault(text, quotes, context)
+        if not failed:
+            return Checked(text, numbers)
+        if not reason or set(numbers) <= set(own):
+            reason = failed
+    return Checked(text, own, reason or "没有引证")
+
+
+def _candidates(text: str, own: Sequence[int], passages: Sequence[str]) -> list[tuple[int, ...]]:
+    """Return the sets of passages that may carry a sentence, the fewest of those it cites first, then of all by likeness."""
+    by_likeness = sorted(range(1, len(passages) + 1), key=lambda number: -_likeness(text, passages[number - 1]))
+    cited = [number for number in by_likeness if number in own][:LOOKED_AT]
+    others = by_likeness[:LOOKED_AT]
+    sets = [chosen for size in range(1, min(len(cited), ALIGNED_TOGETHER) + 1) for chosen in combinations(cited, size)]
+    sets += [(number,) for number in others]
+    sets += list(combinations(others[:4], 2))
+    distinct = dict.fromkeys(tuple(sorted(numbers)) for numbers in sets)
+    return [numbers for numbers in distinct if _all_add(text, [passages[number - 1] for number in numbers])]
+
+
+def _all_add(text: str, quotes: Sequence[str]) -> bool:
+    """Tell whether each of several passages holds a part of a sentence that the others lack."""
+    if len(quotes) == 1:
+        return True
+    own = _pairs(text)
+    shared = [own & _pairs(quote) for quote in quotes]
+    rest = [frozenset().union(*(other for j, other in enumerate(shared) if j != i)) for i in range(len(shared))]
+    return all(len(mine - others) >= MIN_ADDED * len(own) for mine, others in zip(shared, rest, strict=True))
+
+
+def _likeness(text: str, passage: str) -> float:
+    own = _pairs(text)
+    return len(own & _pairs(passage)) / max(1, len(own))
+
+
+@lru_cache(maxsize=512)
+def _pairs(text: str) -> frozenset[str]:
+    squeezed = rewrite(plain(text))
+    return frozenset(squeezed[i : i + 2] for i in range(len(squeezed) - 1))
+
+
+def find_fault(sentence: str, quotes: Sequence[str], context: str = "") -> str:
+    """Return why a sentence may not be shown with these quotes, or nothing."""
+    reason = wrong_facts(sentence, quotes, context)
+    if reason:
+        return reason
+    for check in CHECKS:
+        if reason := check(sentence, quotes):
+            return reason
+    closest = max(quotes, key=lambda quote: _likeness(sentence, quote))
+    for check in CHECKS_OF_CLOSEST if len(quotes) > 1 else ():
+        if reason := check(sentence, [closest]):
+            return reason
+    return unsaid(sentence, quotes, context)
+
+
+def unsaid(sentence: str, quotes: Sequence[str], context: str = "") -> str:
+    """Find that too many words of a sentence stand neither in the quotes nor, at a discount, in the context."""
+    cited, around = plain("\n".join(quotes)), plain(context)
+    if not is_chinese(sentence):
+        return _unsaid_english(sentence, cited)
+    weights = [(word, len(word)) for word in content_words(sentence)]
+    total = sum(weight for _, weight in weights)
+    missing = [(word, weight * (1 - _held(word, cited, around))) for word, weight in weights]
+    if total and 1 - sum(miss for _, miss in missing) / total < MIN_COVERAGE:
+        worst = max(missing, key=lambda pair: pair[1])[0]
+        return f"所引原文没有说到“{worst}”"
+    return "" if total else "没有实义"
+
+
+_GLUE = frozenset(
+    [
+        "包括",
+        "主要",
+        "方面",
+        "表示",
+        "指出",
+        "资料",
+        "其中",
+        "分别",
+        "以及",
+        "通过",
+        "进行",
+        "提供",
+        "旨在",
+        "具体",
+        "内容",
+        "情况",
+        "相关",
+        "有关",
+        "此外",
+        "同时",
+        "目前",
+        "根据",
+        "提到",
+        "如下",
+        "以下",
+        "属于",
+        "涉及",
+        "这些",
+        "那些",
+        "该",
+        "是",
+        "有",
+        "为",
+        "可以",
+        "能够",
+        "需要",
+        "用于",
+        "目的",
+        "实现",
+        "达到",
+        "采取",
+        "措施",
+        "建议",
+        "要求",
+        "问题",
+        "答复",
+        "回答",
+        "文件",
+        "数据",
+        "显示",
+        "共计",
+        "总共",
+        "共有",
+        "已经",
+        "一共",
+        "规定",
+        "明确",
+        "称",
+        "说",
+        "做",
+        "使",
+        "让",
+        "成为",
+        "作为",
+        "之间",
+        "对于",
+        "关于",
+        "即",
+        "个",
+        "名",
+        "位",
+        "项",
+        "年",
+        "月",
+        "日",
+        "人",
+        "元",
+        "亿",
+        "万",
+        "家",
+        "第",
+        "多",
+        "余",
+    ]
+)
+_CONTENT = ("n", "v", "a", "j", "l", "i", "b", "t", "s", "z")
+
+
+def content_words(sentence: str) -> list[str]:
+    """Return the words of a Chinese sentence that carry meaning; numbers and names are looked up elsewhere."""
+    text = re.sub(r"\s+", "", plain(MARK.sub("", sentence)))
+    return [
+        word
+        for word, word_class in rjieba.tag(text)
+        if is_chinese(word) and word_class[:1] in _CONTENT and word not in _GLUE and word not in words("stop_words")
+    ]
+
+
+def _held(word: str, cited: str, around: str) -> float:
+    """Return how well a word is held, 0 to 1: in the quotes, by a synonym, by all its characters, or only around them."""
+    if word in cited:
+        return 1.0
+    if any(other in cited for other in synonyms().get(word, ()) if len(other) > 1):
+        return 0.9
+    if len(word) > 3 and any(word[:i] in cited and word[i:] in cited for i in range(2, len(word) - 1)):
+        return 0.9
+    if word in around:
+        return 0.5
+    in_part = sum(character in cited for character in word) / len(word)
+    return 0.5 * in_part if in_part > 0.5 or len(word) == 2 else 0.0
+
+
+_ENGLISH_WORD = re.compile(r"[a-z][a-z'-]+")
+_ENGLISH_GLUE = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "and",
+        "or",
+        "by",
+        "with",
+        "from",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "has",
+        "have",
+        "had",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "which",
+        "who",
+        "will",
+        "would",
+        "can",
+        "may",
+        "more",
+        "than",
+        "over",
+        "about",
+        "up",
+        "also",
+        "their",
+        "there",
+        "they",
+        "between",
+        "into",
+        "under",
+        "per",
+        "each",
+        "total",
+        "including",
+        "includes",
+        "include",
+        "such",
+        "other",
+        "all",
+        "not",
+        "no",
+    ]
+)
+
+
+def _unsaid_english(sentence: str, cited: str) -> str:
+    found = [word for word in _ENGLISH_WORD.findall(fold(sentence)) if word not in _ENGLISH_GLUE]
+    held = [word for word in found if _held_english(word, cited)]
+    if found and len(held) / len(found) < MIN_ENGLISH_COVERAGE:
+        return f"所引原文没有说到“{next(word for word in found if word not in held)}”"
+    return "" if found or re.search(r"\d", sentence) else "没有实义"
+
+
+def _held_english(word: str, cited: str) -> bool:
+    stem = re.sub(r"(?:ing|ed|es|s)$", "", word)
+    return (len(stem) > 2 and stem in cited) or any(chinese in cited for chinese in english_in_chinese(word))
+
+
+_LEAD = re.compile(
+    r"^(?:\s*(?:[-*•·]|#+|\d{1,2}[.、)](?!\d)|[（(]\d{1,2}[)）])\s*)+|^(?:根据|依据|按照)?(?:上述|以上|提供的|所给的?|给出的)*资料(?:中)?(?:显示|所述|可知|提到)?[，,：:]\s*"
+    r"|^(?:答案?|回答|Answer)[：:]\s*",
+)
+
+
+def clean(draft: str) -> str:
+    """Return a sentence of a draft without citation marks, list marks, bold marks and 「根据资料，」."""
+    text = MARK.sub("", draft).replace("[编号]", "").replace("**", "").replace("__", "").strip()
+    previous = ""
+    while text != previous:
+        previous, text = text, _LEAD.sub("", text).strip()
+    return re.sub(r"\s+([。！？；，])", r"\1", " ".join(text.split()))
