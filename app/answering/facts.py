@@ -108,7 +108,11 @@ def wrong_name(sentence: str, quotes: Sequence[str], context: str = "") -> str:
             return f"所引原文没有“{word}”"
     if not is_chinese(sentence):
         return _wrong_english_name(sentence, cited, latin)
-    names = [*_chinese_names(sentence), *(name for name in _described(sentence) if name not in plain(context))]
+    names = [
+        *_chinese_names(sentence),
+        *_scopes(sentence),
+        *(name for name in _described(sentence) if name not in plain(context)),
+    ]
     return next((f"所引原文没有“{name}”" for name in names if name not in cited), "")
 
 
@@ -187,6 +191,20 @@ def _chinese_names(sentence: str) -> Iterator[str]:
             yield word
     yield from _before_ending(_NAMED, text)
     yield from _PERSON.findall(text)
+
+
+_SCOPE = re.compile(
+    r"全(?:国|球|市|省|区|县|世界)|每(?:年|月|天|日|周|季|小时|人|户|家|个|项|次|批)|[年月日人户]均|平均|(?:年|月|日)(?=收入|薪)"
+    r"|首(?:次|个|批|家|创)|唯一|最[大小好早晚长短强弱佳优重高低](?!\d)"
+)
+"""Words that say how far a statement reaches; none is a matter of style."""
+
+
+def _scopes(sentence: str) -> Iterator[str]:
+    text = re.sub(r"\s+", "", plain(sentence))
+    yield from _SCOPE.findall(text)
+    yield from (place for place in words("places") if len(place) > 1 and place in text)
+    yield from (word for word in words("grave") if word in text)
 
 
 def _described(sentence: str) -> Iterator[str]:

@@ -52,7 +52,9 @@ def _affirmed(text: str) -> str:
 
 
 _OPPOSITES: tuple[tuple[str, str, str], ...] = (
-    ("增加|增长|上升|提高|提升|扩大|上涨|攀升|increas|rise|rose|grew|growth", "减少|下降|降低|缩小|下跌|回落|缩减|decreas|declin|fell|drop|reduc", "增减"),
+    ("至少|最少|不少于|不低于", "至多|最多|不超过|不高于", "至少与至多"),
+    ("施行|实施|生效|执行|启用", "废止|失效|终止|停止|停用", "施行与废止"),
+    ("新增|增加|增长|上升|提高|提升|扩大|上涨|攀升|increas|rise|rose|grew|growth", "减少|下降|降低|缩小|下跌|回落|缩减|decreas|declin|fell|drop|reduc", "增减"),
     ("允许|可以|准予|may |allowed|permitted", "禁止|严禁|不得|不准|不允许|不可以|prohibit|forbid|must not", "许可与禁止"),
     ("必须|应当|须(?!知)|应(?=[当自于在向]|依法|及时)|must |shall ", "可以|鼓励|自愿|may |optional", "必须与可以"),
     ("公开(?!招|募|课)", "不公开|不予公开|依申请公开", "公开与否"),
@@ -68,7 +70,27 @@ _PAIRS = [(re.compile(a), re.compile(b), name) for a, b, name in _OPPOSITES]
 
 def wrong_opposite(sentence: str, quotes: Sequence[str]) -> str:
     """Find a word whose opposite alone stands in the quotes: 减少 where they say 增加."""
-    said, cited = plain(sentence), plain("\n".join(quotes))
+    cited = plain("\n".join(quotes))
+    reason = _opposite(plain(sentence), cited)
+    there = [clause for clause in _BREAK.split(cited) if clause]
+    for clause in _BREAK.split(plain(sentence)):
+        closest = max(there, key=lambda other: _shared(clause, other), default="")
+        if _shared(clause, closest) >= CLOSE:
+            reason = reason or _opposite(clause, closest)
+    return reason
+
+
+_BREAK = re.compile(r"[,，;；。.\n]")
+CLOSE = 0.4
+"""Share of a clause's pairs of characters that make another clause its counterpart."""
+
+
+def _shared(clause: str, other: str) -> float:
+    own = {clause[i : i + 2] for i in range(len(clause) - 1)}
+    return sum(pair in other for pair in own) / max(1, len(own))
+
+
+def _opposite(said: str, cited: str) -> str:
     for first, second, name in _PAIRS:
         for mine, other in ((first, second), (second, first)):
             says = mine.search(other.sub("|", said))
@@ -102,6 +124,8 @@ _CLAUSE = re.compile(r"[,，、;；。:：()（）和与]")
 def wrong_owner(sentence: str, quotes: Sequence[str]) -> str:
     """Find a figure that the sentence gives to what another figure of that unit belongs to in the quote.
 
+    「47% 的上市企业」 does not carry 「34% 的上市企业」 either, whatever stands before the figure.
+
     In 「面向 32 周岁以下的扬帆专项、面向 35 周岁以下的启明星项目」 each figure has its surroundings; what only one of them has
     (扬帆, 启明星) tells whose it is. A figure fails if its own surroundings there share none of this with the sentence,
     and those of another share two pieces or more.
@@ -109,9 +133,12 @@ def wrong_owner(sentence: str, quotes: Sequence[str]) -> str:
     text = plain(sentence)
     numbers = sorted(find_numbers(text), key=lambda number: number.start)
     for number in numbers:
-        around = _pieces(text, number, numbers)
+        sides = (_pieces(text, number, numbers), _pieces(text, number, numbers, only_behind=True))
         holding = [source for source in map(plain, quotes) if _has(number, source)]
-        if holding and all(_is_misplaced(number, around, source) for source in holding):
+        if holding and all(
+            _is_misplaced(number, sides[0], source) or _is_misplaced(number, sides[1], source, only_behind=True)
+            for source in holding
+        ):
             return f"“{text[number.start : number.end]}”在所引原文中说的是别的"
     return ""
 
@@ -120,10 +147,10 @@ def _has(number: Number, quote: str) -> bool:
     return any(other.value == number.value and other.unit == number.unit for other in find_numbers(quote))
 
 
-def _is_misplaced(number: Number, around: set[str], quote: str) -> bool:
+def _is_misplaced(number: Number, around: set[str], quote: str, only_behind: bool = False) -> bool:
     everything = sorted(find_numbers(quote), key=lambda other: other.start)
     rivals = [other for other in everything if other.unit == number.unit]
-    pieces = [_pieces(quote, other, everything) for other in rivals]
+    pieces = [_pieces(quote, other, everything, only_behind) for other in rivals]
     own = foreign = 0
     for i, other in enumerate(rivals):
         telling = pieces[i] - set().union(*(pieces[j] for j in range(len(rivals)) if j != i))
@@ -135,14 +162,15 @@ def _is_misplaced(number: Number, around: set[str], quote: str) -> bool:
     return own == 0 and foreign >= 2
 
 
-def _pieces(text: str, number: Number, numbers: Sequence[Number]) -> set[str]:
-    """Return the pairs of characters and the other figures in the part of a text that belongs to a figure."""
+def _pieces(text: str, number: Number, numbers: Sequence[Number], only_behind: bool = False) -> set[str]:
+    """Return the pairs of characters and the other figures in the part of a text that belongs to a figure, or behind it."""
     left = max((match.end() for match in _CLAUSE.finditer(text, 0, number.start)), default=0)
     stop = _CLAUSE.search(text, number.end)
     right = stop.start() if stop else len(text)
     same = [other for other in numbers if other.unit == number.unit and other is not number]
     left = max([left, *(other.end for other in same if other.end <= number.start)])
     right = min([right, *(other.start for other in same if other.start >= number.end)])
+    left = number.start if only_behind else left
     inside = [other for other in numbers if left <= other.start < right and other.unit != number.unit]
     pieces = {f"{other.value}{other.unit}" for other in inside}
     for words in re.findall(r"[\u3400-\u9fff]{2,}", text[left : number.start] + "|" + text[number.end : right]):
