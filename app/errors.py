@@ -40,7 +40,7 @@ class EncoderError(YouJuError):
 class ModelError(YouJuError):
     """A language model is missing, does not answer in time, or answers with what cannot be read.
 
-    `kind`: down, timeout, busy, key, model, overflow, server, cut or malformed. No message holds a key.
+    `kind`: down, timeout, busy, key, model, overflow, server, cut, silent or malformed. No message holds a key.
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -21,7 +21,7 @@ from app.answering.prompting import compose_prompt, is_order, repair_prompt, rew
 from app.answering.question import HOW, LIST, OPEN, WHICH, language_of, parse_question
 from app.answering.replies import broken_note, fallback_note, partly_note
 from app.answering.support import THRESHOLD
-from app.answering.verification import Checked, clean, verify
+from app.answering.verification import EMPTY, Checked, clean, verify
 from app.types import Answer, ChatModel, Citation, Dropped, Message, Refusal, Said, Sentence, Turn
 
 EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 300
@@ -108,6 +108,7 @@ class Composition:
     ) -> Iterator[Said]:
         """Give failed sentences back once; those that fail again are dropped, as is what was wrong before."""
         self.dropped += [Dropped(checked.text, checked.reason) for checked in failed]
+        is_silent = self.says_nothing
         if deadline - time.monotonic() < REPAIR_SECONDS:
             return
         with closing(self._listen(model, messages, deadline, [])) as heard:
@@ -116,6 +117,7 @@ class Composition:
                     yield self._say(checked)
                 elif checked.text not in [other.text for other in failed]:
                     self.dropped.append(Dropped(checked.text, checked.reason))
+        self.says_nothing = is_silent  # To give a sentence up is no word on the question.
 
     def _listen(
         self, model: ChatModel, messages: Sequence[Message], deadline: float, written: list[str]
@@ -136,7 +138,8 @@ class Composition:
         context = " ".join((self.question, *(" ".join(finding.chunk.heading) for finding in self.evidence)))
         checked = verify(draft.text, draft.cited, [finding.text for finding in self.evidence], context)
         is_said = checked.text in [sentence.text for sentence in self.sentences]
-        is_lead_in = checked.text.endswith(("：", ":")) or not checked.text
+        is_empty = checked.reason == EMPTY and not any(character.isdigit() for character in checked.text)
+        is_lead_in = checked.text.endswith(("：", ":")) or is_empty
         return None if is_said or is_lead_in else checked
 
     def _say(self, checked: Checked) -> Said:

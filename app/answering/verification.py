@@ -28,6 +28,8 @@ MIN_ENGLISH_COVERAGE = 0.55
 """The same for English about Chinese text, where a glossary translates."""
 ALIGNED_TOGETHER = 3
 """So many passages may carry one sentence together."""
+EMPTY = "没有实义"
+"""Why a sentence of nothing but glue (「依据如下」) is not shown."""
 LOOKED_AT = 6
 MIN_ADDED = 0.15
 """Share of a sentence that each of several passages has to hold alone."""
@@ -53,7 +55,7 @@ def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: s
     """
     text = clean(draft)
     if not rewrite(plain(text)):
-        return Checked(text, (), "空句")
+        return Checked(text, (), EMPTY)
     own = tuple(dict.fromkeys(number for number in cited if 1 <= number <= len(passages)))
     reason = ""
     for numbers in _candidates(text, own, passages):
@@ -125,7 +127,8 @@ def unsaid(sentence: str, quotes: Sequence[str], context: str = "") -> str:
             return f"所引原文没有说到“{worst}”"
     if worst := _missing(sentence, cited, around, MIN_COVERAGE):
         return f"所引原文没有说到“{worst}”"
-    return "" if content_words(sentence) else "没有实义"
+    is_said = content_words(sentence) or _IDENTIFIER.search(plain(sentence))
+    return "" if is_said else EMPTY
 
 
 def _missing(text: str, cited: str, around: str, least: float) -> str:
@@ -138,6 +141,8 @@ def _missing(text: str, cited: str, around: str, least: float) -> str:
     return max(missing, key=lambda pair: pair[1])[0]
 
 
+_IDENTIFIER = re.compile(r"\[\d{4}\]\d+号|\d{5,}|[\w.]+@[\w.]+")
+"""A 文号, a telephone number or an address says enough beside its label."""
 _REFERENCE = re.compile(r"[\u3400-\u9fff]{0,6}\[\d{4}\]\d+号")
 _CONTENT = ("n", "v", "a", "j", "l", "i", "b", "t", "s", "z")
 
@@ -177,7 +182,7 @@ def _unsaid_english(sentence: str, cited: str) -> str:
     held = [word for word in found if _held_english(word, cited)]
     if found and len(held) / len(found) < MIN_ENGLISH_COVERAGE:
         return f"所引原文没有说到“{next(word for word in found if word not in held)}”"
-    return "" if found or re.search(r"\d", sentence) else "没有实义"
+    return "" if found or re.search(r"\d", sentence) else EMPTY
 
 
 def _held_english(word: str, cited: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import queue
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
@@ -44,12 +45,26 @@ class LangChainModel:
         """What has to live as long as the model does: the server of a local one."""
         self._silence = silence_seconds
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="llm", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="llm", daemon=True)
+        self._thread.start()
         self._model = make()
 
     def close(self) -> None:
-        """Stop the event loop; requests under way end."""
+        """End the requests under way, close the connections and stop the event loop."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
+        if isinstance(self._model, ChatOpenAI) and self._model.http_async_client:
+            await self._model.http_async_client.aclose()
+            self._model.http_client.close()
 
     def stream(self, messages: Sequence[Message], seconds: float) -> Generator[Piece]:
         """Yield what the model writes; closing the iterator closes the request. Raises ModelError."""
@@ -75,8 +90,12 @@ class LangChainModel:
     async def _write(self, messages: Sequence[Message], pieces: "queue.SimpleQueue[Piece | None]") -> None:
         stream: AsyncIterator[Any] = self._model.astream([*messages])
         async with aclosing(stream) as chunks:  # type: ignore[type-var]
+            end = ""
             async for chunk in chunks:
                 pieces.put(_piece(chunk))
+                end = chunk.response_metadata.get("finish_reason") or end
+        if end == "length" or (not end and isinstance(self._model, ChatOpenAI)):
+            raise _CutOff
 
 
 def _piece(chunk: AIMessageChunk) -> Piece:
@@ -92,24 +111,37 @@ def _outcome(task: "Future[None]") -> None:
         raise _as_model_error(error)  # Without a cause: that may quote the request, and with it the key.
 
 
+class _CutOff(Exception):
+    """A stream ended before the model said that it was done, or at the limit of its tokens."""
+
+
 _STATUS = {401: "key", 403: "key", 404: "model", 408: "timeout", 413: "overflow", 429: "busy", 504: "timeout"}
+_TOO_LONG = re.compile(r"context.?(?:length|size|window)|exceed_context|too long|maximum context", re.IGNORECASE)
+_KINDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((openai.APITimeoutError, httpx2.TimeoutException, TimeoutError), "timeout"),
+    ((httpx2.ConnectError, openai.APIConnectionError), "down"),
+    ((httpx2.TransportError, _CutOff), "cut"),
+)
+_MESSAGES = {
+    "timeout": "the language model did not answer in time",
+    "down": "the language model's server cannot be reached",
+    "cut": "the language model broke off",
+    "silent": "the language model answered with nothing",
+    "overflow": "the prompt is longer than the language model's context",
+}
 
 
 def _as_model_error(error: Exception) -> ModelError:
     """Say what failed, by kind and HTTP status; the server's own words are left out, they may hold the key."""
     status = getattr(error, "status_code", None)
-    if "ContextOverflow" in type(error).__name__ or "exceed_context" in str(error) or "context length" in str(error):
-        return ModelError("overflow", "the prompt is longer than the language model's context")
-    if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException | TimeoutError):
-        return ModelError("timeout", "the language model did not answer in time")
-    if isinstance(error, openai.APIConnectionError | httpx2.ConnectError):
-        return ModelError("down", "the language model's server cannot be reached")
     if isinstance(status, int):
-        kind = _STATUS.get(status, "server" if status >= 500 else "malformed")
+        kind = "server" if status >= 500 else "malformed"
+        kind = "overflow" if status == 400 and _TOO_LONG.search(str(error)) else _STATUS.get(status, kind)
         return ModelError(kind, f"the language model's server answered with HTTP status {status}")
-    if isinstance(error, httpx2.TransportError):
-        return ModelError("cut", "the language model's server broke off")
-    return ModelError("malformed", f"the language model's answer cannot be read ({type(error).__name__})")
+    kind = next((kind for types, kind in _KINDS if isinstance(error, types)), "")
+    kind = kind or ("silent" if "No generation chunks" in str(error) else "malformed")
+    unread = f"the language model's answer cannot be read ({type(error).__name__})"
+    return ModelError(kind, _MESSAGES.get(kind, unread))
 
 
 def open_model(settings: Settings, url: str = "", key: str = "", name: str = "") -> LangChainModel:
