@@ -181,15 +181,19 @@ def nothing(handler: Handler) -> None:
 @contextmanager
 def scripted_server(scripts: dict[str, Script]) -> Iterator[tuple[str, type[Handler]]]:
     """Serve scripts by model name on a free port; yields the address and the handler, which keeps what was asked."""
-    handler = type("Bound", (Handler,), {"scripts": scripts, "gone": threading.Event(), "seen": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+    class Bound(Handler):
+        """Each server has its own scripts and its own memory."""
+
+    Bound.scripts, Bound.gone, Bound.seen = scripts, threading.Event(), []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", handler
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", Bound
     finally:
-        handler.gone.set()
+        Bound.gone.set()
         server.shutdown()
         server.server_close()
         thread.join(10)

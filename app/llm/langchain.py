@@ -62,9 +62,9 @@ class LangChainModel:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
-        if isinstance(self._model, ChatOpenAI) and self._model.http_async_client:
-            await self._model.http_async_client.aclose()
-            self._model.http_client.close()
+        if isinstance(self._model, ChatOpenAI):
+            await self._model.root_async_client.close()
+            self._model.root_client.close()
 
     def stream(self, messages: Sequence[Message], seconds: float) -> Generator[Piece]:
         """Yield what the model writes; closing the iterator closes the request. Raises ModelError."""
