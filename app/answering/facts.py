@@ -174,7 +174,7 @@ BODY = "大学|学院|公司|集团|银行|医院|法院|研究院|研究所|交
 THING = "联盟|中心|平台|基金|计划|专项|项目|工程|大会|论坛|峰会|赛|奖"
 _NAMED = re.compile(rf"([\u3400-\u9fff]{{2}})(?=({BODY}))")
 _DESCRIBED = re.compile(rf"([\u3400-\u9fff]{{2}})(?=({THING}))")
-_NAME_CLASSES = frozenset({"nr", "ns", "nt", "nz", "nrt", "nrfg"})
+_NAME_CLASSES = frozenset({"nr", "ns", "nt", "nrt", "nrfg"})
 _PERSON = re.compile(
     r"(?:联系人|姓名|主任|局长|市长|书记|处长|院长|校长|教授|先生|女士)(?:姓名)?(?:是|为|叫|：|:)?([\u3400-\u9fff]{2,3})(?=[，。、；\s（(]|$)"
 )
@@ -208,8 +208,10 @@ def _scopes(sentence: str) -> Iterator[str]:
 
 
 def _described(sentence: str) -> Iterator[str]:
-    """Yield what may be a name or a description: what stands before 计划, 项目, 基金 …"""
-    return _before_ending(_DESCRIBED, re.sub(r"\s+", "", plain(sentence)))
+    """Yield what may be a name or a description: proper nouns of other kinds, and what stands before 计划, 项目, 基金 …"""
+    text = re.sub(r"\s+", "", plain(sentence))
+    yield from (word for word, word_class in rjieba.tag(text) if word_class == "nz" and is_chinese(word))
+    yield from _before_ending(_DESCRIBED, text)
 
 
 def _before_ending(pattern: re.Pattern[str], text: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ Words only, no parser: each check looks for one plain contradiction and lets pas
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from app.answering.numerals import Number, find_numbers, plain
 
@@ -118,6 +119,43 @@ def wrong_time(sentence: str, quotes: Sequence[str]) -> str:
     return ""
 
 
+_LIST = re.compile(r"[^,，;；。:：、]+(?:、[^,，;；。:：、]+)+")
+_POINT = re.compile(r"[一二三四五六七八九十]是|[(（]?[一二三四五六七八九十\d][)）.、]|分别|包括")
+
+
+def wrong_list(sentence: str, quotes: Sequence[str]) -> str:
+    """Find neighbours in a list that a quote holds in different clauses: 「甲、乙」 of 「构建甲，打造乙」."""
+    for match in _LIST.finditer(plain(sentence)):
+        items = match.group().split("、")
+        for first, second in pairwise(items):
+            apart = [
+                _break_between(_core(first, source, from_end=True), _core(second, source), source)
+                for source in map(plain, quotes)
+            ]
+            known = [is_apart for is_apart in apart if is_apart is not None]
+            if known and all(known):
+                return f"“{second}”在所引原文中不与“{first}”并列"
+    return ""
+
+
+def _core(item: str, source: str, from_end: bool = False) -> str:
+    """Return the longest end, or beginning, of an item that a quote holds, three characters or more."""
+    pieces = [item[i:] if from_end else item[: len(item) - i] for i in range(len(item) - 2)]
+    return next((piece for piece in pieces if piece in source), "")
+
+
+def _break_between(first: str, second: str, source: str) -> bool | None:
+    """Tell whether a clause ends between two pieces wherever the quote holds both; None where it does not hold them."""
+    if not first or not second:
+        return None
+    gaps = []
+    for one in re.finditer(re.escape(first), source):
+        for other in re.finditer(re.escape(second), source):
+            left, right = sorted([one.span(), other.span()])
+            gaps.append(source[left[1] : right[0]])
+    return all(re.search(r"[,，;；。]", gap) and not _POINT.search(gap) for gap in gaps)
+
+
 _CLAUSE = re.compile(r"[,，、;；。:：()（）和与]")
 
 
@@ -179,7 +217,7 @@ def _pieces(text: str, number: Number, numbers: Sequence[Number], only_behind: b
 
 
 Check = Callable[[str, Sequence[str]], str]
-CHECKS: tuple[Check, ...] = (wrong_negation, wrong_opposite, wrong_time, wrong_owner)
+CHECKS: tuple[Check, ...] = (wrong_negation, wrong_opposite, wrong_time, wrong_owner, wrong_list)
 """Each returns why a sentence contradicts the quotes, or nothing."""
 CHECKS_OF_CLOSEST: tuple[Check, ...] = (wrong_opposite, wrong_time)
 """Those that the passage most like the sentence has to pass alone: another one may not talk it round."""

@@ -24,6 +24,8 @@ MIN_COVERAGE = 0.72
 those that invent something outnumber those that only put it otherwise (evals/NOTES.md)."""
 MIN_AT_FIGURES = 0.55
 """The same for each clause with a figure: it says what the figure is of."""
+MIN_OF_ITEM = 0.3
+"""The same for each item of a list."""
 MIN_ENGLISH_COVERAGE = 0.55
 """The same for English about Chinese text, where a glossary translates."""
 ALIGNED_TOGETHER = 3
@@ -121,12 +123,12 @@ def unsaid(sentence: str, quotes: Sequence[str], context: str = "") -> str:
     cited, around = plain("\n".join(quotes)), plain(context)
     if not is_chinese(sentence):
         return _unsaid_english(sentence, cited)
-    for clause in re.split(r"[，,；;。]", sentence):
-        has_figure = any(character.isdigit() for character in clause)
-        if has_figure and (worst := _missing(clause, cited, around, MIN_AT_FIGURES)):
+    clauses = re.split(r"[，,；;。]", sentence)
+    parts = [(clause, MIN_AT_FIGURES) for clause in clauses if any(character.isdigit() for character in clause)]
+    parts += [(item, MIN_OF_ITEM) for clause in clauses if "、" in clause for item in clause.split("、")]
+    for part, least in [*parts, (sentence, MIN_COVERAGE)]:
+        if worst := _missing(part, cited, around, least):
             return f"所引原文没有说到“{worst}”"
-    if worst := _missing(sentence, cited, around, MIN_COVERAGE):
-        return f"所引原文没有说到“{worst}”"
     is_said = content_words(sentence) or _IDENTIFIER.search(plain(sentence))
     return "" if is_said else EMPTY
 
