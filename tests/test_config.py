@@ -41,6 +41,8 @@ def test_every_setting_can_be_set_in_the_file_and_in_the_environment(tmp_path: P
     values = {name: other[type(default)] for name, default in dataclasses.asdict(Settings()).items()} | {
         "answerer": "llm",
         "index_url": "milvus://别处.db",
+        "llm": "",
+        "llm_url": "http://别处/v1",
     }
     toml = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
     environment = {f"YOUJU_{name.upper()}": str(value) for name, value in values.items()}
@@ -121,3 +123,37 @@ def test_a_byte_order_mark_in_the_file_is_ignored(tmp_path: Path) -> None:
 def test_an_address_of_an_index_names_milvus(tmp_path: Path) -> None:
     message = complaint(tmp_path, 'index_url = "http://milvus:19530"')
     assert message == "setting index_url is 'http://milvus:19530'; it must be empty or milvus://…"
+
+
+def test_a_key_is_never_shown() -> None:
+    settings = load_settings(environment={"YOUJU_LLM_API_KEY": "sk-secret", "YOUJU_LLM_URL": "http://127.0.0.1/v1"})
+    assert settings.has_llm
+    assert "sk-secret" not in repr(settings)
+
+
+def test_a_key_of_the_wrong_kind_is_not_shown_either(tmp_path: Path) -> None:
+    file = tmp_path / "youju.toml"
+    file.write_text("llm_api_key = 123456789")
+    with pytest.raises(ConfigError, match=r"setting llm_api_key in youju\.toml is set; it must be text") as caught:
+        load_settings(environment={}, file=file)
+    assert "123456789" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("llm", "qwen"),
+        ("llm_url", "127.0.0.1:11434"),
+        ("llm_seconds", "0"),
+        ("llm_silence_seconds", "-1"),
+        ("llm_max_tokens", "0"),
+    ],
+)
+def test_a_language_model_needs_sensible_settings(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"setting {name} is"):
+        load_settings(environment={f"YOUJU_{name.upper()}": value})
+
+
+def test_one_language_model_at_a_time() -> None:
+    with pytest.raises(ConfigError, match="empty where llm_url is set"):
+        Settings(llm="local:1.5b", llm_url="http://127.0.0.1/v1")

@@ -24,8 +24,8 @@ MIN_COVERAGE = 0.72
 those that invent something outnumber those that only put it otherwise (evals/NOTES.md)."""
 MIN_AT_FIGURES = 0.55
 """The same for each clause with a figure: it says what the figure is of."""
-MIN_OF_ITEM = 0.3
-"""The same for each item of a list."""
+MIN_OF_ITEM = 0.5
+"""The same for the first word of each further item of a list."""
 MIN_ENGLISH_COVERAGE = 0.55
 """The same for English about Chinese text, where a glossary translates."""
 ALIGNED_TOGETHER = 3
@@ -125,7 +125,8 @@ def unsaid(sentence: str, quotes: Sequence[str], context: str = "") -> str:
         return _unsaid_english(sentence, cited)
     clauses = re.split(r"[，,；;。]", sentence)
     parts = [(clause, MIN_AT_FIGURES) for clause in clauses if any(character.isdigit() for character in clause)]
-    parts += [(item, MIN_OF_ITEM) for clause in clauses if "、" in clause for item in clause.split("、")]
+    items = (item for clause in clauses for item in clause.split("、")[1:])
+    parts += [(next(iter(content_words(item)), ""), MIN_OF_ITEM) for item in items]
     for part, least in [*parts, (sentence, MIN_COVERAGE)]:
         if worst := _missing(part, cited, around, least):
             return f"所引原文没有说到“{worst}”"
