@@ -41,7 +41,9 @@ def render_answer(answer: Answer, shown: int | None = None, rating: str = "") ->
         return _reply(read_as + _sentences(answer, shown) + behind)
     if answer.refusal.kind == "greeting":
         return _reply(f'<p class="greeting">{escape(answer.refusal.message)}</p>{_suggestions(answer.refusal.near)}')
-    return _reply(read_as + _refusal(answer.refusal, answer.passages) + _dropped(answer) + rating, "refused")
+    return _reply(
+        read_as + _refusal(answer.refusal, answer.passages) + _note(answer) + _dropped(answer) + rating, "refused"
+    )
 
 
 def render_said(said: Sequence[Said]) -> str:

@@ -21,7 +21,7 @@ from app.answering.prompting import compose_prompt, is_order, repair_prompt, rew
 from app.answering.question import HOW, LIST, OPEN, WHICH, language_of, parse_question
 from app.answering.replies import broken_note, fallback_note, partly_note
 from app.answering.support import THRESHOLD
-from app.answering.verification import EMPTY, Checked, clean, verify
+from app.answering.verification import EMPTY, Checked, Context, clean, verify
 from app.types import Answer, ChatModel, Citation, Dropped, Message, Refusal, Said, Sentence, Turn
 
 EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 300
@@ -135,7 +135,8 @@ class Composition:
         if draft.says_nothing:
             self.says_nothing = True
             return None
-        context = " ".join((self.question, *(" ".join(finding.chunk.heading) for finding in self.evidence)))
+        headings = " ".join(part for f in self.evidence for part in (f.document.title, *f.chunk.heading))
+        context = Context(headings, self.question)
         checked = verify(draft.text, draft.cited, [finding.text for finding in self.evidence], context)
         is_said = checked.text in [sentence.text for sentence in self.sentences]
         is_empty = checked.reason == EMPTY and not any(character.isdigit() for character in checked.text)
@@ -171,7 +172,7 @@ class Composition:
         if is_silent and quoted.confidence < TRUSTED:
             return _refused(quoted, refusal)
         if quoted.refusal or not self.evidence:
-            return quoted
+            return replace(quoted, note=broken_note(fault, quoted.language)) if fault else quoted
         fault = fault or ("unverified" if self.dropped else "silent")
         return replace(quoted, note=fallback_note(fault, quoted.language))
 

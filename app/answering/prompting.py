@@ -43,6 +43,7 @@ def is_order(text: str) -> bool:
 
 def as_data(text: str) -> str:
     """Return the text on one line, without special tokens, and with what looks like a citation mark disarmed."""
+    text = text.encode("utf-8", "replace").decode()  # Halves of surrogate pairs, which JSON carries, are no text.
     while _SPECIAL.search(text):  # What is left after a removal may be a token again: <|im_<|x|>end|>.
         text = _SPECIAL.sub(" ", text)
     return " ".join(_FALSE_MARK.sub(r"（\1）", text).split())

@@ -15,13 +15,13 @@ import rjieba
 
 from app.answering.facts import MARK, english_in_chinese, is_chinese, wrong_facts
 from app.answering.lexicon import synonyms, words
-from app.answering.numerals import plain, rewrite
+from app.answering.numerals import find_numbers, plain, rewrite
 from app.answering.relations import CHECKS, CHECKS_OF_CLOSEST
 from app.text import fold
 
 MIN_COVERAGE = 0.72
 """Share of a sentence's words that must stand in what it cites. Read from samples: of the sentences between .6 and .8
-those that invent something outnumber those that only put it otherwise (evals/NOTES.md)."""
+those that invent something outnumber those that only put it otherwise (evals/VERIFICATION.md)."""
 MIN_AT_FIGURES = 0.55
 """The same for each clause with a figure: it says what the figure is of."""
 MIN_OF_ITEM = 0.5
@@ -32,6 +32,8 @@ ALIGNED_TOGETHER = 3
 """So many passages may carry one sentence together."""
 EMPTY = "没有实义"
 """Why a sentence of nothing but glue (「依据如下」) is not shown."""
+IN_HEADINGS, IN_QUESTION = 0.5, 0.3
+"""What a word counts that only the headings, or only the question, hold."""
 LOOKED_AT = 6
 MIN_ADDED = 0.15
 """Share of a sentence that each of several passages has to hold alone."""
@@ -50,11 +52,19 @@ class Checked:
         return not self.reason
 
 
-def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: str = "") -> Checked:
-    """Check one sentence of a draft against numbered passages (from 1), first those it cites, then all.
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stands around the passages: a word of their headings, or of the question, is not quite made up."""
 
-    `context` holds what may be named without a citation: headings, title, the question's own words.
-    """
+    headings: str = ""
+    question: str = ""
+
+
+NO_CONTEXT = Context()
+
+
+def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: Context = NO_CONTEXT) -> Checked:
+    """Check one sentence of a draft against numbered passages (from 1), first those it cites, then all."""
     text = clean(draft)
     if not rewrite(plain(text)):
         return Checked(text, (), EMPTY)
@@ -103,9 +113,9 @@ def _pairs(text: str) -> frozenset[str]:
     return frozenset(squeezed[i : i + 2] for i in range(len(squeezed) - 1))
 
 
-def find_fault(sentence: str, quotes: Sequence[str], context: str = "") -> str:
+def find_fault(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
     """Return why a sentence may not be shown with these quotes, or nothing."""
-    reason = wrong_facts(sentence, quotes, context)
+    reason = wrong_facts(sentence, quotes, context.headings)
     if reason:
         return reason
     for check in CHECKS:
@@ -115,12 +125,24 @@ def find_fault(sentence: str, quotes: Sequence[str], context: str = "") -> str:
     for check in CHECKS_OF_CLOSEST if len(quotes) > 1 else ():
         if reason := check(sentence, [closest]):
             return reason
-    return unsaid(sentence, quotes, context)
+    return _patched(sentence, quotes) or unsaid(sentence, quotes, context)
 
 
-def unsaid(sentence: str, quotes: Sequence[str], context: str = "") -> str:
+def _patched(sentence: str, quotes: Sequence[str]) -> str:
+    """Find a figure that stands in one quote, and what the sentence says of it only in another."""
+    for clause in re.split(r"[，,；;。]", sentence) if len(quotes) > 1 and is_chinese(sentence) else ():
+        has_figure = any(find_numbers(plain(clause)))
+        if has_figure and not any(
+            not wrong_facts(clause, [quote]) and not _missing(clause, plain(quote), NO_CONTEXT, MIN_AT_FIGURES)
+            for quote in quotes
+        ):
+            return f"“{clause.strip()}”是从不同的原文拼起来的"
+    return ""
+
+
+def unsaid(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
     """Find that too many words of a sentence stand neither in the quotes nor, at a discount, in the context."""
-    cited, around = plain("\n".join(quotes)), plain(context)
+    cited = plain("\n".join(quotes))
     if not is_chinese(sentence):
         return _unsaid_english(sentence, cited)
     clauses = re.split(r"[，,；;。]", sentence)
@@ -128,17 +150,17 @@ def unsaid(sentence: str, quotes: Sequence[str], context: str = "") -> str:
     items = (item for clause in clauses for item in clause.split("、")[1:])
     parts += [(next(iter(content_words(item)), ""), MIN_OF_ITEM) for item in items]
     for part, least in [*parts, (sentence, MIN_COVERAGE)]:
-        if worst := _missing(part, cited, around, least):
+        if worst := _missing(part, cited, context, least):
             return f"所引原文没有说到“{worst}”"
     is_said = content_words(sentence) or _IDENTIFIER.search(plain(sentence))
     return "" if is_said else EMPTY
 
 
-def _missing(text: str, cited: str, around: str, least: float) -> str:
+def _missing(text: str, cited: str, context: Context, least: float) -> str:
     """Return the word that is missing most if too few of the words are held, weighted by their length."""
     weights = [(word, len(word)) for word in content_words(text)]
     total = sum(weight for _, weight in weights)
-    missing = [(word, weight * (1 - _held(word, cited, around))) for word, weight in weights]
+    missing = [(word, weight * (1 - _held(word, cited, context))) for word, weight in weights]
     if not total or 1 - sum(miss for _, miss in missing) / total >= least:
         return ""
     return max(missing, key=lambda pair: pair[1])[0]
@@ -163,7 +185,7 @@ def content_words(sentence: str) -> list[str]:
     ]
 
 
-def _held(word: str, cited: str, around: str) -> float:
+def _held(word: str, cited: str, context: Context) -> float:
     """Return how well a word is held, 0 to 1: in the quotes, by a synonym, by all its characters, or only around them."""
     if word in cited:
         return 1.0
@@ -171,10 +193,11 @@ def _held(word: str, cited: str, around: str) -> float:
         return 0.9
     if len(word) > 3 and any(word[:i] in cited and word[i:] in cited for i in range(2, len(word) - 1)):
         return 0.9
-    if word in around:
-        return 0.5
+    if word in plain(context.headings):
+        return IN_HEADINGS
     in_part = sum(character in cited for character in word) / len(word)
-    return 0.5 * in_part if in_part > 0.5 or len(word) == 2 else 0.0
+    partly = 0.5 * in_part if in_part > 0.5 or len(word) == 2 else 0.0
+    return max(partly, IN_QUESTION if word in plain(context.question) else 0.0)
 
 
 _ENGLISH_WORD = re.compile(r"[a-z][a-z'-]+")
