@@ -171,6 +171,8 @@ class Composition:
         is_silent = self.says_nothing and not self.dropped and not fault
         if is_silent and quoted.confidence < TRUSTED:
             return _refused(quoted, refusal)
+        if any(is_order(sentence.text) for sentence in quoted.sentences):
+            return _refused(quoted, refusal)  # Text meant for the model is no answer of the document's.
         if quoted.refusal or not self.evidence:
             return replace(quoted, note=broken_note(fault, quoted.language)) if fault else quoted
         fault = fault or ("unverified" if self.dropped else "silent")

@@ -68,6 +68,8 @@ def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: C
     text = clean(draft)
     if not rewrite(plain(text)):
         return Checked(text, (), EMPTY)
+    if _QUESTION.search(text):
+        return Checked(text, (), "是问句，不是回答")
     own = tuple(dict.fromkeys(number for number in cited if 1 <= number <= len(passages)))
     reason = ""
     for numbers in _candidates(text, own, passages):
@@ -78,6 +80,9 @@ def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: C
         if not reason or set(numbers) <= set(own):
             reason = failed
     return Checked(text, own, reason or "没有引证")
+
+
+_QUESTION = re.compile(r"[？?][”’」』\"']*$|(?:多少|哪些|什么|几[个项家人年]|多大|如何|怎样)(?:呢|吗)?[。]?$")
 
 
 def _candidates(text: str, own: Sequence[int], passages: Sequence[str]) -> list[tuple[int, ...]]:
