@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from app.answering.choosing import fit_of
+from app.answering.choosing import Evidence, fit_of
 from app.answering.citations import make_citation
 from app.answering.conversation import parse_parts
 from app.answering.drafts import Draft, read_drafts
@@ -20,9 +20,9 @@ from app.answering.inquiry import Inquiry
 from app.answering.prompting import compose_prompt, is_order, repair_prompt, rewrite_prompt
 from app.answering.question import HOW, LIST, OPEN, WHICH, language_of, parse_question
 from app.answering.replies import broken_note, fallback_note, partly_note
-from app.answering.support import THRESHOLD
+from app.answering.support import THRESHOLD, lacks_kind
 from app.answering.verification import EMPTY, Checked, Context, clean, verify
-from app.types import Answer, ChatModel, Citation, Dropped, Message, Refusal, Said, Sentence, Turn
+from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn
 
 EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 300
 """What a question for a fact is answered from: about 200 tokens, 3 s of reading on 2 cores."""
@@ -32,10 +32,11 @@ TELLING_CHARS = 14
 """A shorter sentence that the rules did not choose is a heading, or says as much (一是完善人才政策。)."""
 SENTENCE_CHARS = 500
 """A longer sentence (a table, a text without stops) is not shown to the model."""
-ASK_ABOVE = 0.3
-"""Evidence less likely than this to answer is not worth asking a model about."""
+ASK_ABOVE = THRESHOLD
+"""Evidence less likely than this to answer is not worth asking a model about: in the reply's questions twice as many there
+have no answer as have one, and a small model answers them all the same."""
 TRUSTED = 0.9
-"""Evidence at least so likely to answer is quoted even if the model says that the documents are silent."""
+"""Evidence at least so likely to answer is quoted even if the model finds nothing in it, or nothing that stands."""
 REPAIR_SECONDS = 3.0
 """With less time left nothing is repaired."""
 
@@ -138,10 +139,22 @@ class Composition:
         headings = " ".join(part for f in self.evidence for part in (f.document.title, *f.chunk.heading))
         context = Context(headings, self.question)
         checked = verify(draft.text, draft.cited, [finding.text for finding in self.evidence], context)
+        if checked.stands and self._misses(checked):
+            checked = replace(checked, reason="没有回答所问")
         is_said = checked.text in [sentence.text for sentence in self.sentences]
         is_empty = checked.reason == EMPTY and not any(character.isdigit() for character in checked.text)
         is_lead_in = checked.text.endswith(("：", ":")) or is_empty
         return None if is_said or is_lead_in else checked
+
+    def _misses(self, checked: Checked) -> bool:
+        """Tell a sentence that is true and yet has nothing of the kind that is asked for: no figure, no list, no name."""
+        questions = parse_parts(self.question)
+        finding = self.evidence[checked.cited[0] - 1]
+        fit, highlights = fit_of(questions[0], checked.text)
+        evidence = Evidence(
+            Passage(finding.chunk, 0.0, 1), finding.span, checked.text, 0.0, 0.0, 0.0, fit, 0.0, highlights
+        )
+        return len(questions) == 1 and lacks_kind(questions[0], evidence)
 
     def _say(self, checked: Checked) -> Said:
         for number in checked.cited:
@@ -168,8 +181,8 @@ class Composition:
         quoted = replace(quoted, dropped=tuple(self.dropped), tokens=(self.prompt_tokens, self.written_tokens))
         if self.sentences:
             return self._written(quoted, fault)
-        is_silent = self.says_nothing and not self.dropped and not fault
-        if is_silent and quoted.confidence < TRUSTED:
+        has_nothing = bool(self.says_nothing or self.dropped) and not fault
+        if has_nothing and quoted.confidence < TRUSTED:
             return _refused(quoted, refusal)
         if any(is_order(sentence.text) for sentence in quoted.sentences):
             return _refused(quoted, refusal)  # Text meant for the model is no answer of the document's.

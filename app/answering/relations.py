@@ -102,12 +102,13 @@ def _opposite(said: str, cited: str) -> str:
 
 
 _DONE = re.compile(
-    r"已经|已(?=[\u3400-\u9fff])(?!知)|完成了|建成了|设立了|成立了|\b(?:has|have) (?:already )?been\b|\balready\b"
+    r"已经|已(?=[\u3400-\u9fff])(?!知)|目前|实际|完成了|建成了|设立了|成立了|\b(?:has|have) (?:already )?been\b|\balready\b"
 )
 _PLANNED = re.compile(
     r"拟(?=[\u3400-\u9fff])|(?:还|仍|即)?将(?!近|军|来)(?=[\u3400-\u9fff])|计划(?=[于在到建设])|力争|争取|预计|下阶段|下一步"
 )
 _DEED = re.compile(r"已|了|截至|累计|实现|达到|达成|突破")
+_TO_COME = re.compile(r"拟([\u3400-\u9fff]{1,2})")
 
 
 def wrong_time(sentence: str, quotes: Sequence[str]) -> str:
@@ -116,6 +117,9 @@ def wrong_time(sentence: str, quotes: Sequence[str]) -> str:
     is_told_as_done = bool(_DONE.search(plain(sentence))) and not _PLANNED.search(plain(sentence))
     if is_told_as_done and _PLANNED.search(cited) and not _DEED.search(cited):
         return "把计划说成了已经做到的事"
+    for deed in _TO_COME.findall(cited):
+        if re.search(rf"(?<!拟){deed[0]}了", plain(sentence)):
+            return f"原文是“拟{deed}”，没有说已经“{deed[0]}了”"
     return ""
 
 

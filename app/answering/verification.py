@@ -6,7 +6,7 @@ facts are put together is compared (relations.py), and so are its words (here).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -15,7 +15,7 @@ import rjieba
 
 from app.answering.facts import MARK, english_in_chinese, is_chinese, wrong_facts
 from app.answering.lexicon import synonyms, words
-from app.answering.numerals import find_numbers, plain, rewrite
+from app.answering.numerals import Number, find_numbers, plain, rewrite
 from app.answering.relations import CHECKS, CHECKS_OF_CLOSEST
 from app.text import fold
 
@@ -32,6 +32,8 @@ ALIGNED_TOGETHER = 3
 """So many passages may carry one sentence together."""
 EMPTY = "没有实义"
 """Why a sentence of nothing but glue (「依据如下」) is not shown."""
+MIN_NEAR = 0.4
+"""The same for a clause with a figure, in the neighbourhood of the figure."""
 IN_HEADINGS, IN_QUESTION = 0.5, 0.3
 """What a word counts that only the headings, or only the question, hold."""
 LOOKED_AT = 6
@@ -130,12 +132,12 @@ def find_fault(sentence: str, quotes: Sequence[str], context: Context = NO_CONTE
     for check in CHECKS_OF_CLOSEST if len(quotes) > 1 else ():
         if reason := check(sentence, [closest]):
             return reason
-    return _patched(sentence, quotes) or unsaid(sentence, quotes, context)
+    return _patched(sentence, quotes) or _far_fetched(sentence, quotes) or unsaid(sentence, quotes, context)
 
 
 def _patched(sentence: str, quotes: Sequence[str]) -> str:
     """Find a figure that stands in one quote, and what the sentence says of it only in another."""
-    for clause in re.split(r"[，,；;。]", sentence) if len(quotes) > 1 and is_chinese(sentence) else ():
+    for clause in _CLAUSES.split(sentence) if len(quotes) > 1 and is_chinese(sentence) else ():
         has_figure = any(find_numbers(plain(clause)))
         if has_figure and not any(
             not wrong_facts(clause, [quote]) and not _missing(clause, plain(quote), NO_CONTEXT, MIN_AT_FIGURES)
@@ -145,12 +147,37 @@ def _patched(sentence: str, quotes: Sequence[str]) -> str:
     return ""
 
 
+def _far_fetched(sentence: str, quotes: Sequence[str]) -> str:
+    """Find a figure whose neighbourhood in the quotes holds too few of the words that the sentence puts around it."""
+    for clause in _CLAUSES.split(sentence) if is_chinese(sentence) else ():
+        for number in find_numbers(plain(clause)):
+            near = [words_near for quote in quotes for words_near in _neighbourhoods(number, plain(quote))]
+            if (
+                near
+                and number.unit != "年"
+                and all(_missing(clause, words_near, NO_CONTEXT, MIN_NEAR) for words_near in near)
+            ):
+                return f"“{plain(clause)[number.start : number.end]}”在所引原文中说的是别的"
+    return ""
+
+
+def _neighbourhoods(number: Number, quote: str) -> Iterator[str]:
+    """Yield, for each place of a figure in a quote, its clause with those beside it, and the first, which names the subject."""
+    clauses = _CLAUSES.split(quote)
+    for i, clause in enumerate(clauses):
+        if any(other.value == number.value and other.unit == number.unit for other in find_numbers(clause)):
+            yield ",".join([clauses[0], *clauses[max(0, i - 1) : i + 2]])
+
+
+_CLAUSES = re.compile(r"[，,；;。]")
+
+
 def unsaid(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
     """Find that too many words of a sentence stand neither in the quotes nor, at a discount, in the context."""
     cited = plain("\n".join(quotes))
     if not is_chinese(sentence):
         return _unsaid_english(sentence, cited)
-    clauses = re.split(r"[，,；;。]", sentence)
+    clauses = _CLAUSES.split(sentence)
     parts = [(clause, MIN_AT_FIGURES) for clause in clauses if any(character.isdigit() for character in clause)]
     items = (item for clause in clauses for item in clause.split("、")[1:])
     parts += [(next(iter(content_words(item)), ""), MIN_OF_ITEM) for item in items]
