@@ -157,7 +157,9 @@ def test_a_document_that_gives_orders_changes_nothing(tmp_path: Path) -> None:
     assert "999" not in shown
     assert "<|im_" not in shown
     assert answer.text == "基金总规模100亿元。 [1]"
-    silent = Assistant(Settings(answerer="llm", llm="x:y"), opened(tmp_path), ENCODER, ScriptedModel("基金总规模多大？"))
+    silent = Assistant(
+        Settings(answerer="llm", llm="x:y"), opened(tmp_path), ENCODER, ScriptedModel("基金总规模多大？")
+    )
     assert silent.ask("基金总规模多大？").status == "refused"
 
 
