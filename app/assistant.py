@@ -2,22 +2,26 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from app.answering import replies
 from app.answering.citations import make_citation
 from app.answering.conversation import stand_alone
-from app.answering.extractive import Finding, Verdict, find_answer
+from app.answering.extractive import Finding, Verdict
+from app.answering.generative import compose, full_question
+from app.answering.inquiry import NOTHING, Inquiry
 from app.answering.question import language_of, search_words
 from app.cache import CachedEncoder
 from app.config import Settings
 from app.encoders import load_encoder
-from app.errors import NotFoundError, QuestionError
+from app.errors import ModelError, NotFoundError, QuestionError
 from app.retrieval import Retriever
 from app.stores import open_store
 from app.types import (
     Answer,
+    ChatModel,
     Citation,
     Document,
     Encoder,
@@ -39,18 +43,25 @@ HISTORY_TURNS = 6
 class Assistant:
     """Answers questions from one index. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, store: Store, encoder: Encoder) -> None:
+    def __init__(self, settings: Settings, store: Store, encoder: Encoder, model: ChatModel | None = None) -> None:
         self.settings = settings
+        self.model = model
         self._encoder = CachedEncoder(encoder)
         self._retriever = Retriever(store, self._encoder, settings.dense_weight)
         self._seen = store.version
 
     @classmethod
     def open(cls, settings: Settings) -> "Assistant":
-        """Open the built index. Raises IndexProblem or EncoderError; the message says what to do."""
+        """Open the built index. Raises IndexProblem, EncoderError or ConfigError; the message says what to do.
+
+        A language model is opened at once only if it answers by default.
+        """
         encoder = load_encoder(settings.encoder, threads=settings.threads)
-        assistant = cls(settings, open_store(settings, encoder.name, encoder.fingerprint), encoder)
-        assistant.ask("资金总额是多少？")  # The word lists are read at the first question: let no user wait for them.
+        store = open_store(settings, encoder.name, encoder.fingerprint)
+        assistant = cls(settings, store, encoder, _model_of(settings))
+        assistant.ask(
+            "资金总额是多少？", answerer="extractive"
+        )  # The word lists are read at the first question: let no user wait for them.
         return assistant
 
     def refresh(self) -> bool:
@@ -124,33 +135,67 @@ class Assistant:
         document_ids: Sequence[str] | None = None,
         answerer: str | None = None,
         passages: int | None = None,
-    ) -> Iterator[Step]:
+    ) -> Generator[Step]:
         """Answer as `ask` does, step by step; closing the iterator gives up. Raises what `ask` raises, at its first step."""
-        if (answerer or self.settings.answerer) != "extractive":
-            raise QuestionError("no language model is set up; ask with the extractive answerer")
+        model = self._model_for(answerer)
         started = time.perf_counter()
-        question = self._cut(question)
-        full = self._cut(stand_alone(question, _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)))
-        retriever = self._retriever  # The same to the end, whatever is built meanwhile.
-        ranked = self._search(retriever, full, passages, document_ids)
+        inquiry = self._inquire(question, history, document_ids, passages)
+        if model and history:
+            inquiry = self._in_full(inquiry, history, model)
+        ranked = inquiry.search(inquiry.full)
         retrieved = time.perf_counter()
         yield Retrieved(ranked)
-        verdict = Verdict((), 0.0)
-        if not replies.is_greeting(question):
+        if model and not inquiry.is_greeting:
+            yield from self._write(inquiry, model, started, retrieved)
+        else:
+            answer = _quote(inquiry, started, retrieved)
+            yield from said(answer)
+            yield answer
 
-            def search(part: str) -> tuple[Passage, ...]:
-                return ranked if part == full else self._search(retriever, part, None, document_ids)
+    def _inquire(
+        self, question: str, history: Sequence[Turn], document_ids: Sequence[str] | None, passages: int | None
+    ) -> Inquiry:
+        """Read a question with the rules. Raises QuestionError, NotFoundError."""
+        question = self._cut(question)
+        retriever = self._retriever  # The same to the end, whatever is built meanwhile.
+        full = self._cut(stand_alone(question, _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)))
 
-            verdict = find_answer(full, search, self._similarity, retriever.store)
-        refusal = None if verdict.findings else _refuse(retriever.store, question, full, ranked, document_ids)
-        timings = _milliseconds(started, retrieved, time.perf_counter())
-        answer = _make_answer(question, verdict, refusal, ranked, timings)
-        yield from said(answer)
+        def retrieve(part: str) -> tuple[Passage, ...]:
+            return self._search(retriever, part, passages if part == full else None, document_ids)
+
+        return Inquiry(question, full, retriever.store, retrieve, self._similarity, document_ids)
+
+    def _in_full(self, inquiry: Inquiry, history: Sequence[Turn], model: ChatModel) -> Inquiry:
+        """Let the model write a follow-up out where the rules' reading of it finds no answer; the better reading stays."""
+        if inquiry.is_greeting or inquiry.verdict().findings:
+            return inquiry
+        turns = _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)
+        try:
+            written = full_question(inquiry.question, turns, model, self.settings.llm_seconds / 2)
+        except ModelError:
+            return inquiry  # The answer is asked of the same model next, and says what is wrong with it.
+        other = replace(inquiry, full=self._cut(written or inquiry.full), _ranked={}, _verdict=None)
+        return other if other.verdict().confidence > inquiry.verdict().confidence else inquiry
+
+    def _write(self, inquiry: Inquiry, model: ChatModel, started: float, retrieved: float) -> Iterator[Step]:
+        """Answer with the language model; where nothing it writes stands, with the documents' own sentences."""
+        composition = compose(inquiry)
+        kind = ""
+        try:
+            for step in composition.write(model, self.settings.llm_seconds):
+                composition.first_ms = composition.first_ms or (time.perf_counter() - started) * 1000
+                yield step
+        except ModelError as error:
+            kind = error.kind
+        quoted = _quote(inquiry, started, retrieved)
+        answer = composition.conclude(quoted, inquiry.refusal(), kind)
+        if answer.answerer == "extractive":
+            yield from said(answer)
         yield answer
 
     def decline(self, question: str, why: QuestionError) -> Answer:
         """Return the refusal of a question that cannot be asked, where an answer to each question is expected."""
-        return _make_answer(question, Verdict((), 0.0), replies.unreadable(str(why)), (), _milliseconds(0, 0, 0))
+        return _make_answer(question, NOTHING, replies.unreadable(str(why)), (), _milliseconds(0, 0, 0))
 
     def _cut(self, question: str) -> str:
         """Return the question within the limit. Raises QuestionError if it holds no word."""
@@ -160,6 +205,17 @@ class Assistant:
         if not any(character.isalnum() for character in text):
             raise QuestionError("the question has no words, only signs; type a question")
         return text
+
+    def _model_for(self, answerer: str | None) -> ChatModel | None:
+        """Return the model that writes the answer, None for the extractive one. Raises QuestionError."""
+        name = answerer or self.settings.answerer
+        if name == "extractive":
+            return None
+        if name != "llm":
+            raise QuestionError(f"there is no answerer {name!r}; known are extractive and llm")
+        if self.model is None:
+            raise QuestionError("no language model is set up; ask with the extractive answerer")
+        return self.model
 
     def _search(
         self, retriever: Retriever, query: str, passages: int | None, document_ids: Sequence[str] | None
@@ -183,16 +239,18 @@ def _document(store: Store, document_id: str) -> Document:
         raise NotFoundError(f"there is no document {document_id!r} in the index") from None
 
 
-def _refuse(
-    store: Store, question: str, full: str, ranked: Sequence[Passage], document_ids: Sequence[str] | None
-) -> Refusal:
-    """Return why nothing is answered; questions are suggested from the documents that came nearest."""
-    ids = document_ids or dict.fromkeys(passage.chunk.document_id for passage in ranked)
-    documents = [store.documents[document_id] for document_id in ids]
-    language = language_of(question)
-    if replies.is_greeting(question):
-        return replies.greeting(documents, language)
-    return replies.refusal(documents, language, replies.is_off_topic(full, ranked))
+def _model_of(settings: Settings) -> ChatModel | None:
+    """Return the language model of the settings, if there is one. Raises ConfigError."""
+    if not settings.has_llm and settings.answerer != "llm":
+        return None
+    from app.llm.opening import (
+        DeferredModel,
+    )  # It brings LangChain: a second that the extractive answerer need not wait.
+
+    model = DeferredModel(settings)
+    if settings.answerer == "llm":
+        model.open()
+    return model
 
 
 def _clean(history: Sequence[Turn], limit: int) -> list[Turn]:
@@ -204,15 +262,27 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _quote(inquiry: Inquiry, started: float, retrieved: float) -> Answer:
+    """Return the extractive answer; times are of time.perf_counter."""
+    verdict = inquiry.verdict()
+    refusal = None if verdict.findings else inquiry.refusal()
+    timings = _milliseconds(started, retrieved, time.perf_counter())
+    understood_as = inquiry.full if inquiry.full != inquiry.question else ""
+    ranked = inquiry.search(inquiry.full)
+    return _make_answer(inquiry.question, verdict, refusal, ranked, timings, understood_as=understood_as)
+
+
 def _make_answer(
     question: str,
     verdict: Verdict,
     refusal: Refusal | None,
     ranked: tuple[Passage, ...],
     timings_ms: dict[str, float],
+    *,
+    understood_as: str = "",
 ) -> Answer:
     sentences, citations = _cite(verdict.findings)
-    text = " ".join(_marked(sentence) for sentence in sentences)
+    text = " ".join(sentence.marked() for sentence in sentences)
     return Answer(
         id=uuid.uuid4().hex,
         question=question,
@@ -226,6 +296,7 @@ def _make_answer(
         passages=ranked,
         timings_ms=timings_ms,
         confidence=round(verdict.confidence, 4),
+        understood_as=understood_as,
     )
 
 
@@ -242,17 +313,12 @@ def _cite(findings: Sequence[Finding]) -> tuple[tuple[Sentence, ...], tuple[Cita
     return sentences, citations
 
 
-def _marked(sentence: Sentence) -> str:
-    """Return a sentence as it stands in the text of an answer."""
-    return f"{sentence.text} {''.join(f'[{number}]' for number in sentence.citations)}"
-
-
 def said(answer: Answer) -> Iterator[Said]:
     """Yield the sentences of an answer that is complete; their texts together are the answer's."""
     by_number = {citation.number: citation for citation in answer.citations}
     for position, sentence in enumerate(answer.sentences):
         citations = tuple(by_number[number] for number in sentence.citations)
-        yield Said((" " if position else "") + _marked(sentence), sentence, citations)
+        yield Said((" " if position else "") + sentence.marked(), sentence, citations)
 
 
 def _milliseconds(started: float, retrieved: float, done: float) -> dict[str, float]:

@@ -6,6 +6,7 @@ the questions and streams the answers.
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from app.assistant import Assistant
 from app.errors import FeedbackError, NotFoundError, QuestionError, RatingError, YouJuError
 from app.feedback import FeedbackStore
 from app.guard import OwnHead
-from app.types import Answer, Span, Turn
+from app.types import Answer, Said, Span, Step, Turn
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "有据 · 问文件"
@@ -68,6 +69,7 @@ class ChatPage:
         self.feedback = feedback
         self.rating = (STATIC / "rating.html").read_text(encoding="utf-8") if feedback.is_on else ""
         self.limit = assistant.settings.max_question_chars
+        self.is_written = assistant.settings.answerer == "llm"
 
     def welcome(self) -> str:
         """Return what the talking side shows before the first question."""
@@ -87,8 +89,16 @@ class ChatPage:
         conversation = conversation.begin(asked)
         waiting = markup.render_turn("", asked, markup.render_waiting(), "running")
         yield ["", "".join(conversation.rendered), waiting, gr.skip(), conversation]
+        said: list[Said] = []
+        answer: Answer | None = None
         try:
-            answer = await asyncio.to_thread(self._ask, question, conversation.turns)
+            async for step in self._steps(question, conversation.turns):
+                if isinstance(step, Answer):
+                    answer = step
+                elif isinstance(step, Said) and self.is_written:
+                    said.append(step)
+                    partial_turn = markup.render_turn("", asked, markup.render_said(said), "running")
+                    yield [gr.skip(), gr.skip(), partial_turn, gr.skip(), gr.skip()]
         except YouJuError as error:
             problem = markup.render_turn("", asked, markup.render_problem(_explain(error)))
             yield [gr.skip(), gr.skip(), problem, gr.skip(), conversation.end(problem if asked else "")]
@@ -97,8 +107,9 @@ class ChatPage:
             bug = markup.render_turn("", asked, markup.render_problem("服务器出错了，这个问题没有答成。请再试一次。"))
             yield [gr.skip(), gr.skip(), bug, gr.skip(), conversation.end(bug)]
             raise
+        assert answer is not None, "a stream ends with its answer"
         panel: Any = self._panel(answer)
-        for shown in _steps(answer):
+        for shown in _steps(answer) if not said else ():
             partial_turn = markup.render_turn(answer.id, asked, markup.render_answer(answer, shown), "running")
             yield [gr.skip(), gr.skip(), partial_turn, panel, gr.skip()]
             panel = gr.skip()
@@ -149,10 +160,27 @@ class ChatPage:
             return "评价没有存下：意见不能超过 2000 字。"
         return ""
 
-    def _ask(self, question: str, history: Sequence[Turn]) -> Answer:
-        answer = self.assistant.ask(question, history)
-        self.feedback.note(answer, history)
-        return answer
+    async def _steps(self, question: str, history: Sequence[Turn]) -> AsyncIterator[Step]:
+        """Yield the steps of an answer from a thread; when nobody listens any more, the answer stops at its next step."""
+        stream = self.assistant.stream(question, history)
+        in_turn = threading.Lock()
+
+        def next_step() -> Step | None:
+            with in_turn:
+                step = next(stream, None)
+            if isinstance(step, Answer):
+                self.feedback.note(step, history)
+            return step
+
+        def close() -> None:
+            with in_turn:
+                stream.close()
+
+        try:
+            while step := await asyncio.to_thread(next_step):
+                yield step
+        finally:
+            asyncio.get_running_loop().run_in_executor(None, close)
 
     def _panel(self, answer: Answer) -> str:
         if not answer.citations:
@@ -190,7 +218,7 @@ def build_chat(assistant: Assistant, feedback: FeedbackStore) -> gr.Blocks:
                     box = _question_box()
                     send = gr.Button("发送", variant="primary", elem_id="send")
                     stop = gr.Button("停止", elem_id="stop")
-                gr.HTML("答案逐字引自原文，正式引用请以原文件为准。", elem_id="footnote", apply_default_css=False)
+                gr.HTML(_footnote(chat.is_written), elem_id="footnote", apply_default_css=False)
             with gr.Column(elem_id="reading"):
                 reading = gr.HTML(
                     chat.desk,
@@ -256,6 +284,12 @@ def _theme() -> Any:
     """Return a theme of system fonts; its ground is that of chat.css, so that the page does not flash while loading."""
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
     return theme.set(body_background_fill="#f4f1ea", body_background_fill_dark="#161412")
+
+
+def _footnote(is_written: bool) -> str:
+    if is_written:
+        return "答案由语言模型撰写，逐句与所引原文核对；正式引用请以原文件为准。"
+    return "答案逐字引自原文，正式引用请以原文件为准。"
 
 
 def _question_box() -> gr.Textbox:

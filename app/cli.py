@@ -87,7 +87,11 @@ def make_parser() -> argparse.ArgumentParser:
     inspect = _command(commands, "inspect", run_inspect, "show what was indexed: fields, sections, chunks with spans")
     inspect.add_argument("document_id", nargs="?", help="one document; without it, all are listed")
 
-    _command(commands, "doctor", run_doctor, "check settings, encoder and index, and say what to do")
+    llm = _command(commands, "llm", run_llm, "fetch a small language model that runs on this machine")
+    llm.add_argument("action", choices=["pull"], help="fetch a model, checked by its hash; an interrupted pull goes on")
+    llm.add_argument("name", nargs="?", default="1.5b", choices=["1.5b", "0.5b"], help="which (default: 1.5b, 1.1 GB)")
+
+    _command(commands, "doctor", run_doctor, "check settings, encoder, index and language model, and say what to do")
     return parser
 
 
@@ -280,8 +284,23 @@ def run_doctor(options: argparse.Namespace) -> int:
     return 0 if all(finding.is_fine for finding in findings) else 1
 
 
+def run_llm(options: argparse.Namespace) -> int:
+    from app.llm.pull import pull
+
+    settings = settings_of(options)
+    file = pull(options.name, Path(settings.models), progress_bar(f"fetching {options.name}", delay=0))
+    print(f"{file} is ready; use it with YOUJU_LLM=local:{options.name} YOUJU_ANSWERER=llm (needs the extra local-llm)")
+    return 0
+
+
 def format_answer(answer: "Answer") -> str:
-    """Return an answer for the terminal: the sentences, then the sources."""
+    """Return an answer for the terminal: how the question was read, the sentences, the sources, a note."""
+    above = f"理解为：{answer.understood_as}\n\n" if answer.understood_as else ""
+    below = f"\n\n{answer.note}" if answer.note else ""
+    return above + _format_body(answer) + below
+
+
+def _format_body(answer: "Answer") -> str:
     if answer.refusal:
         near = "".join(f"\n  · {question}" for question in answer.refusal.near)
         return answer.refusal.message + (f"\n可以这样问：{near}" if near else "")

@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ FLAGS = {
 LIMITS = ("limit_minute", "limit_day", "limit_streams", "limit_question_kb", "answers_waiting")
 MIN_SECRET = 16
 """Characters of a key or secret; fewer can be guessed."""
-SECRETS = ("secret", "api_keys")
+SECRETS = frozenset({"secret", "api_keys", "llm_api_key"})
+"""Settings whose value is never shown."""
 KINDS = {str: "text", int: "a whole number", float: "a number"}
 
 
@@ -42,7 +43,23 @@ class Settings:
     encoder: str = "e5-small-zh"
     """Embedding model: the shipped one, or any sentence-transformers model by name or folder."""
     answerer: str = "extractive"
-    """Who answers: `extractive` quotes sentences."""
+    """Who answers: `extractive` quotes sentences, `llm` has a language model write and verifies each sentence."""
+    llm: str = ""
+    """Language model: local:FILE.gguf, local:1.5b or local:0.5b (pulled), or any of LangChain's by provider:model."""
+    llm_url: str = ""
+    """OpenAI-compatible server of the language model, with its /v1; needs no `llm`."""
+    llm_model: str = ""
+    """Name of the model on that server."""
+    llm_api_key: str = field(default="", repr=False)
+    """Key for that server, or for the provider; never shown."""
+    llm_seconds: float = 60.0
+    """The language model has so long for an answer; then the extractive one is given."""
+    llm_silence_seconds: float = 30.0
+    """It may be silent so long: before its first word, and between words."""
+    llm_max_tokens: int = 400
+    """It may write so many tokens at a time."""
+    models: str = "models"
+    """Folder that `youju llm pull` writes to."""
     passages: int = 10
     """How many passages an answer lists."""
     dense_weight: float = 0.5
@@ -67,9 +84,9 @@ class Settings:
     """0 serves no chat page at /: the API and the widget only, which starts sooner and takes less memory."""
     allowed_origins: str = ""
     """Web sites that may embed the widget, with commas: https://www.example.gov.cn, https://*.example.gov.cn."""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     """Signs the widget's tokens; the same on every server that serves one site. Empty makes one for each process."""
-    api_keys: str = ""
+    api_keys: str = field(default="", repr=False)
     """Keys, with commas; they open administration, and then every call of the API needs one or a token."""
     hosts: str = ""
     """Names the server goes by, with commas. Empty takes any, but on a loopback address without a proxy only localhost."""
@@ -90,6 +107,11 @@ class Settings:
     answers_waiting: int = 200
     """Questions of the API that wait for their turn; more are sent away with 503."""
 
+    @property
+    def has_llm(self) -> bool:
+        """Whether a language model is set up."""
+        return bool(self.llm or self.llm_url)
+
     def __post_init__(self) -> None:
         checks = [
             (0.0 <= self.dense_weight <= 1.0, "dense_weight", "a number from 0 to 1"),
@@ -97,6 +119,12 @@ class Settings:
             (self.max_question_chars >= 1, "max_question_chars", "1 or more"),
             (self.max_file_mb > 0, "max_file_mb", "more than 0"),
             (self.threads >= 0, "threads", "0 or more"),
+            (self.llm_seconds > 0, "llm_seconds", "more than 0"),
+            (self.llm_silence_seconds > 0, "llm_silence_seconds", "more than 0"),
+            (self.llm_max_tokens >= 1, "llm_max_tokens", "1 or more"),
+            (self.llm == "" or ":" in self.llm, "llm", "empty, local:FILE.gguf or provider:model"),
+            (self.llm_url == "" or self.llm_url.startswith(("http://", "https://")), "llm_url", "empty or http(s)://…"),
+            (self.llm == "" or self.llm_url == "", "llm", "empty where llm_url is set"),
             (0 <= self.port <= 65535, "port", "from 0 to 65535"),
             *((getattr(self, name) >= 0, name, "0 or more") for name in LIMITS),
             (self.answers_at_once >= 1, "answers_at_once", "1 or more"),
@@ -117,7 +145,7 @@ class Settings:
         ]
         for is_fine, name, expected in checks:
             if not is_fine:
-                shown = "not shown here" if name in SECRETS else repr(getattr(self, name))
+                shown = "set" if name in SECRETS else repr(getattr(self, name))
                 raise ConfigError(f"setting {name} is {shown}; it must be {expected}")
         parse_allowed(self.allowed_origins)
         parse_networks(self.trusted_proxies)
@@ -178,7 +206,8 @@ def _check_known(name: str, origin: str) -> None:
 def _convert(name: str, value: Any, origin: str) -> str | int | float:
     """Turn a value from a file, a variable or a flag into the type of the setting's default."""
     wanted: type = type(getattr(Settings(), name))
-    message = f"setting {name} in {origin} is {value!r}; it must be {KINDS[wanted]}"
+    shown = "set" if name in SECRETS else repr(value)
+    message = f"setting {name} in {origin} is {shown}; it must be {KINDS[wanted]}"
     is_right = type(value) is wanted or (wanted is float and type(value) is int)
     if not is_right and not isinstance(value, str):
         raise ConfigError(message)

@@ -1,11 +1,13 @@
 """`youju doctor`: looks at settings, encoder, corpus and index, and says what to do."""
 
+import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.config import Settings
-from app.errors import YouJuError
+from app.config import SECRETS, Settings
+from app.errors import ModelError, YouJuError
 from app.types import Encoder
 
 
@@ -25,13 +27,19 @@ def examine(settings: Settings) -> Iterator[Checkup]:
     yield _try("encoder", lambda: _encoder(settings, encoders))
     yield _try("corpus", lambda: _corpus(settings))
     yield _try("index", lambda: _index(settings, encoders))
+    yield _try("language model", lambda: _model(settings))
 
 
 def _shown(settings: Settings, name: str) -> object:
-    """Return a setting fit to be shown: an address without its password."""
+    """Return a setting fit to be shown: no key, and an address without its password."""
     from app.stores import place_of
 
-    return place_of(settings) if name == "index_url" and settings.index_url else getattr(settings, name)
+    value = getattr(settings, name)
+    if name == "index_url" and value:
+        return place_of(settings)
+    if name in SECRETS:
+        return "(set)" if value else ""
+    return re.sub(r"//[^/@]*@", "//", value) if name == "llm_url" else value
 
 
 def _try(name: str, check: Callable[[], str]) -> Checkup:
@@ -62,3 +70,17 @@ def _index(settings: Settings, encoders: list[Encoder]) -> str:
     fingerprint = encoders[0].fingerprint if encoders else None
     store = open_store(settings, settings.encoder, fingerprint)
     return f"{len(store.documents)} documents, {store.chunk_count} chunks in {place_of(settings)}"
+
+
+def _model(settings: Settings) -> str:
+    """Ask the language model for a word. Raises ConfigError or ModelError."""
+    if not settings.has_llm and settings.answerer != "llm":
+        return "none; answers are extractive and need none"
+    from app.llm.opening import open_chat_model
+
+    model = open_chat_model(settings)
+    started = time.perf_counter()
+    written = "".join(piece.text for piece in model.stream([("user", "只回答一个字：好")], settings.llm_seconds))
+    if not written.strip():
+        raise ModelError("malformed", f"{model.name} answers with nothing")
+    return f"{model.name} answers in {time.perf_counter() - started:.1f} s"

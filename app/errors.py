@@ -4,6 +4,7 @@ YouJuError
 ├── ConfigError     a setting is unknown or has a wrong value
 ├── LoadError       a source file cannot be read
 ├── EncoderError    an embedding model is missing, damaged or unknown
+├── ModelError      a language model is missing, does not answer, or answers with what cannot be read
 ├── IndexProblem    the stored index cannot be used
 │   ├── IndexMissingError   nothing was built yet
 │   ├── IndexDamagedError   a file of the index is absent or altered
@@ -34,6 +35,17 @@ class LoadError(YouJuError):
 
 class EncoderError(YouJuError):
     """An embedding model is missing, damaged or unknown."""
+
+
+class ModelError(YouJuError):
+    """A language model is missing, does not answer in time, or answers with what cannot be read.
+
+    `kind`: down, timeout, busy, key, model, overflow, server, cut, silent or malformed. No message holds a key.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class IndexProblem(YouJuError):

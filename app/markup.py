@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from app.types import Answer, Citation, Document, Passage, Refusal, Sentence, Span
+from app.types import Answer, Citation, Document, Passage, Refusal, Said, Sentence, Span
 
 SHORT_CHARS = 12
 """A short answer of so few characters is not broken at a line end."""
@@ -35,11 +35,21 @@ def render_answer(answer: Answer, shown: int | None = None, rating: str = "") ->
 
     `rating` is the HTML that a complete answer or refusal is rated with.
     """
+    read_as = _understood(answer)
     if answer.refusal is None:
-        return _reply(_sentences(answer, shown) + ("" if shown is not None else _sources(answer) + rating))
+        behind = "" if shown is not None else _note(answer) + _sources(answer) + _dropped(answer) + rating
+        return _reply(read_as + _sentences(answer, shown) + behind)
     if answer.refusal.kind == "greeting":
         return _reply(f'<p class="greeting">{escape(answer.refusal.message)}</p>{_suggestions(answer.refusal.near)}')
-    return _reply(_refusal(answer.refusal, answer.passages) + rating, "refused")
+    return _reply(
+        read_as + _refusal(answer.refusal, answer.passages) + _note(answer) + _dropped(answer) + rating, "refused"
+    )
+
+
+def render_said(said: Sequence[Said]) -> str:
+    """Return the sentences that stand so far, while more are being written."""
+    rows = "".join(_sentence(step.sentence, step.citations) for step in said)
+    return _reply(f'{rows}<p class="waiting" role="status">正在写下一句并核对<i></i><i></i><i></i></p>')
 
 
 def render_turn(answer_id: str, question: str, reply: str, state: str = "done") -> str:
@@ -85,6 +95,31 @@ def _reply(body: str, kind: str = "") -> str:
     return (
         f'<div class="reply {kind}"><span class="who" aria-hidden="true">答</span><div class="body">{body}</div></div>'
     )
+
+
+def _understood(answer: Answer) -> str:
+    return f'<p class="understood">理解为：{escape(answer.understood_as)}</p>' if answer.understood_as else ""
+
+
+def _note(answer: Answer) -> str:
+    return f'<p class="notice">{escape(answer.note)}</p>' if answer.note else ""
+
+
+def _dropped(answer: Answer) -> str:
+    """Return what the language model wrote and verification turned down, folded away and marked as no answer."""
+    if not answer.dropped:
+        return ""
+    rows = "".join(f"<li><s>{escape(d.text)}</s><small>{escape(d.reason)}</small></li>" for d in answer.dropped)
+    return (
+        f'<details class="dropped"><summary>未通过核对、没有采用的 {len(answer.dropped)} 句</summary>'
+        f"<ol>{rows}</ol></details>"
+    )
+
+
+def _sentence(sentence: Sentence, citations: Iterable[Citation]) -> str:
+    """Return a whole sentence with its citations."""
+    buttons = "".join(map(cite_button, citations))
+    return f'<p class="sentence">{_highlighted(sentence, len(sentence.text))}{buttons}</p>'
 
 
 def _sentences(answer: Answer, shown: int | None) -> str:

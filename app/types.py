@@ -3,7 +3,7 @@
 Offsets are Python code points of `Document.text`, half open.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -133,6 +133,18 @@ class Sentence:
     citations: tuple[int, ...]
     verified: bool
 
+    def marked(self) -> str:
+        """Return the sentence as it stands in the text of an answer."""
+        return f"{self.text} {''.join(f'[{number}]' for number in self.citations)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A sentence that a language model wrote and that is not shown as an answer, and why."""
+
+    text: str
+    reason: str
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -160,9 +172,17 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
     confidence: float = 0.0
     """How likely the best evidence answers the question, 0 to 1; below the threshold the answer is a refusal."""
+    understood_as: str = ""
+    """The question in full where it leaned on the conversation; empty where it stood alone."""
+    note: str = ""
+    """What the reader should know about how the answer came about: why the language model did not write it."""
+    dropped: tuple[Dropped, ...] = ()
+    """What a language model wrote and verification turned down."""
+    tokens: tuple[int, int] = (0, 0)
+    """How many tokens a language model read and wrote."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the contract's JSON object, with the confidence beside what the contract asks for."""
+        """Return the contract's JSON object, and beside it: confidence, understood_as, note, dropped, tokens."""
         refusal = self.refusal
         return {
             "id": self.id,
@@ -177,6 +197,10 @@ class Answer:
             "passages": [passage_json(passage) for passage in self.passages],
             "timings_ms": dict(self.timings_ms),
             "confidence": self.confidence,
+            "understood_as": self.understood_as,
+            "note": self.note,
+            "dropped": [{"text": dropped.text, "reason": dropped.reason} for dropped in self.dropped],
+            "tokens": {"read": self.tokens[0], "written": self.tokens[1]},
         }
 
 
@@ -231,6 +255,33 @@ def _plain(value: Sentence | Citation) -> dict[str, Any]:
     """Return a value's attributes, tuples as lists."""
     attributes = {name: getattr(value, name) for name in value.__slots__}
     return {name: list(item) if isinstance(item, tuple) else item for name, item in attributes.items()}
+
+
+Message = tuple[Literal["system", "user", "assistant"], str]
+"""Who speaks to a chat model, and what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of what a chat model writes; the last one tells the tokens read and written, where they are known."""
+
+    text: str
+    prompt_tokens: int = 0
+    written_tokens: int = 0
+
+
+class ChatModel(Protocol):
+    """A language model that writes an answer to messages. Safe to use from several threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    def stream(self, messages: Sequence[Message], seconds: float) -> Generator[Piece]:
+        """Yield what the model writes; closing the iterator stops the model.
+
+        Raises ModelError if it fails, is not done in `seconds`, or is silent for too long.
+        """
+        ...
 
 
 class Encoder(Protocol):

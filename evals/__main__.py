@@ -9,6 +9,7 @@ from app.cli import progress_bar
 from app.config import Settings, load_settings
 from app.errors import YouJuError
 from evals import gate
+from evals.drafts import list_drafts
 from evals.report import read_json, table, write_html, write_json
 from evals.report.run import Run
 from evals.runner import WORK, conditions_of, open_local, open_remote, run_suite
@@ -49,6 +50,10 @@ def make_parser() -> argparse.ArgumentParser:
     comparison.add_argument("a", type=Path)
     comparison.add_argument("b", type=Path)
     comparison.set_defaults(run=run_compare)
+    drafts = commands.add_parser("drafts", help="list what a language model wrote: kept, and dropped with the reason")
+    drafts.add_argument("report", type=Path, help="the JSON of a run with --answerer llm")
+    drafts.add_argument("--sample", type=int, default=50, metavar="N", help="how many of each (default: 50)")
+    drafts.set_defaults(run=run_drafts)
     held = commands.add_parser("gate", help="fail if a figure fell below the baseline by more than its interval")
     held.set_defaults(run=run_gate)
     update = commands.add_parser("baseline", help="make the present figures the baseline; prints before and after")
@@ -127,6 +132,12 @@ def run_compare(options: argparse.Namespace) -> int:
         )
         for question_id in row.flipped:
             print(f"    {question_id}")
+    return 0
+
+
+def run_drafts(options: argparse.Namespace) -> int:
+    for line in list_drafts(read_json(options.report).records, options.sample):
+        print(line)
     return 0
 
 

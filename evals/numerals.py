@@ -45,6 +45,8 @@ _BOUND = re.compile(r"(?:近|超过?|逾|约|达|过|(?<!以)上)\Z")
 
 _THOUSANDS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
 _SPACE = re.compile(r"(?<=(.))\s+(?=(.))", re.DOTALL)
+_ENGLISH_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_ENGLISH = re.compile(rf"(?<![0-9.])([0-9]+(?:\.[0-9]+)?)\s*({'|'.join(_ENGLISH_SCALES)})\b")
 _PERCENT = re.compile(r"(?<=[0-9])\s*per ?cent\b")
 _DATE = re.compile(r"(?<![0-9.])((?:19|20)[0-9]{2})([-/.])(0?[1-9]|1[0-2])\2(0?[1-9]|[12][0-9]|3[01])(?!\.?[0-9])")
 
@@ -69,13 +71,19 @@ class Numeral:
 
 
 def tidy(text: str) -> str:
-    """Return the folded text without white space and thousands separators; 2024-05-27 is 2024年5月27日, percent %.
+    """Return the folded text without white space and thousands separators; 2024-05-27 is 2024年5月27日, percent %, 10 billion its digits.
 
     A space stays where a number would run into what is next to it: 「2023 300」, 「in 2023」.
     """
     plain = _PERCENT.sub("%", fold(_THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)).strip())
+    plain = _ENGLISH.sub(_spelt_out, plain)
     joined = _SPACE.sub(lambda match: " " if _would_fuse(match.group(1), match.group(2)) else "", plain)
     return _DATE.sub(lambda match: f"{match.group(1)}年{int(match.group(3))}月{int(match.group(4))}日", joined)
+
+
+def _spelt_out(match: re.Match[str]) -> str:
+    """Return 10 billion in digits."""
+    return f"{(Decimal(match.group(1)) * _ENGLISH_SCALES[match.group(2)]).normalize():f}"
 
 
 def _would_fuse(left: str, right: str) -> bool:

@@ -34,7 +34,27 @@ def score(
     if answer["sentences"]:
         figures["p2"] = _supported_share(answer)
         figures["characters"] = float(len(shown(answer)))
+    figures |= _writing(answer)
     return Record(gold, answer, "", figures, _fault(gold, answer, figures))
+
+
+def _writing(answer: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a language model did for an answer; nothing where none was asked."""
+    read = answer.get("tokens", {}).get("read", 0)
+    if not read:
+        return {}
+    is_written = answer["answerer"] == "llm"
+    kept, dropped = len(answer["sentences"]) if is_written else 0, len(answer["dropped"])
+    figures = {
+        "written": float(is_written),
+        "tokens read": float(read),
+        "tokens written": float(answer["tokens"]["written"]),
+    }
+    if kept + dropped:
+        figures["kept"] = kept / (kept + dropped)
+    if "first" in answer["timings_ms"]:
+        figures["first ms"] = float(answer["timings_ms"]["first"])
+    return figures
 
 
 def shown(answer: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from evals.records import Record, Summary
 
 MEANS = (
     "correct", "contains", "cited", "citation precision", "citation recall", "figures", "exact match", "short f1", "f1",
-    "rouge-l", "s@1", "s@5", "r@10", "mrr", "ndcg@10", "p2", "quotes", "characters",
+    "rouge-l", "s@1", "s@5", "r@10", "mrr", "ndcg@10", "p2", "quotes", "characters", "written", "kept", "tokens read", "tokens written",
 )  # fmt: skip
 """Figures whose mean over the questions they apply to is reported."""
 LATENCIES = (50, 95, 99)
@@ -33,6 +33,10 @@ def summarise(records: Sequence[Record]) -> dict[str, Summary]:
     if times:
         rate = 1000 * len(times) / sum(times)
         summary["answers/s"] = Summary(rate, rate, rate, len(times))
+    first = [record.figures["first ms"] for record in records if "first ms" in record.figures]
+    for percent in LATENCIES[:2] if first else ():
+        value = metrics.percentile(first, percent)
+        summary[f"first p{percent} ms"] = Summary(value, value, value, len(first))
     errors = [float(record.answer is None) for record in records]
     summary["errors"] = Summary(sum(errors), sum(errors), sum(errors), len(errors))
     return summary

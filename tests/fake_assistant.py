@@ -1,6 +1,6 @@
 """A stand-in for the assistant: a short document and a few prepared answers, no index and no model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 from app.assistant import Assistant, said
 from app.config import Settings
@@ -140,7 +140,7 @@ class FakeAssistant(Assistant):
         document_ids: Sequence[str] | None = None,
         answerer: str | None = None,
         passages: int | None = None,
-    ) -> Iterator[Step]:
+    ) -> Generator[Step]:
         self.histories.append(tuple(history))
         answer = self._answer(question, document_ids)
         yield Retrieved(answer.passages)

@@ -19,8 +19,9 @@ LAYERS = (
     ("stores",),
     ("retrieval", "building"),
     ("answering",),
+    ("llm",),
     ("assistant", "doctor", "feedback"),
-    ("llm", "markup", "evidence", "guard", "server", "chat", "api"),
+    ("markup", "evidence", "guard", "server", "chat", "api"),
     ("cli",),
     ("__main__",),
 )
@@ -31,8 +32,11 @@ HEAVY = {
     "filelock": "generations.py",
     "gradio": "chat.py",
     "grpc": "stores/milvus_server.py",
-    "langchain": "llm.py",
-    "langchain_core": "llm.py",
+    "httpx2": "llm/langchain.py",
+    "langchain": "llm/langchain.py",
+    "langchain_core": "llm/langchain.py",
+    "langchain_openai": "llm/langchain.py",
+    "openai": "llm/langchain.py",
     "onnxruntime": "encoders.py",
     "opencc": "text.py",
     "pymilvus": "stores/milvus_server.py",
@@ -41,6 +45,7 @@ HEAVY = {
     "tqdm": "cli.py",
     "transformers": "encoders.py",
     "uvicorn": "server.py",
+    "xllamacpp": "llm/local.py",
 }
 """The one file that may import each library; app/models, which makes and describes models, may import those of models."""
 MODEL_LIBRARIES = ("sentence_transformers", "torch", "transformers", "onnxruntime")

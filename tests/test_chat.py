@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from app.chat import ChatPage, Conversation
 from app.config import Settings
 from app.errors import IndexDamagedError
 from app.feedback import FeedbackStore
-from app.types import Answer, Document, Span
+from app.types import Answer, Document, Span, Step
 from tests.fake_assistant import (
     FUND,
     REFERENCE,
@@ -355,8 +355,9 @@ class Failing(FakeAssistant):
         super().__init__(settings=Settings())
         self._error = error
 
-    def ask(self, question: str, *_: Any, **__: Any) -> Answer:
+    def stream(self, question: str, *_: Any, **__: Any) -> Generator[Step]:
         raise self._error
+        yield  # makes this a generator, which fails at its first step as the real one does
 
 
 def test_a_broken_index_is_named_in_one_line() -> None:

@@ -274,11 +274,11 @@ def test_doctor_finds_nothing_or_says_what_to_do(run: Run, index: str, monkeypat
     healthy = run("doctor", "--index", index)
     assert (healthy.code, healthy.err) == (0, "")
     assert [line.split(":")[0] for line in healthy.out.splitlines()] == [
-        f"ok    {name}" for name in ("settings", "encoder", "corpus", "index")
+        f"ok    {name}" for name in ("settings", "encoder", "corpus", "index", "language model")
     ]
     ill = run("doctor", "--index", "nirgends")
     assert (ill.code, ill.err) == (1, "")
-    assert ill.out.splitlines()[-1] == "FAIL  index: there is no index in nirgends yet. Run: youju build"
+    assert ill.out.splitlines()[-2] == "FAIL  index: there is no index in nirgends yet. Run: youju build"
 
 
 # --- what is wrong --------------------------------------------------------------------------------------------------

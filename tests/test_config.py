@@ -46,6 +46,8 @@ def test_every_setting_can_be_set_in_the_file_and_in_the_environment(tmp_path: P
         "root_path": "/qa",
         "secret": "a secret of the test, long enough",
         "api_keys": "a-key-of-the-test-1234",
+        "llm": "",
+        "llm_url": "http://别处/v1",
     }
     toml = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
     environment = {f"YOUJU_{name.upper()}": str(value) for name, value in values.items()}
@@ -149,3 +151,37 @@ def test_settings_of_the_server_are_checked(tmp_path: Path, toml: str, message: 
 @pytest.mark.parametrize("toml", ['secret = "hunter2"', 'api_keys = "hunter2"', 'api_keys = "hunter2 hunter2 hunter2"'])
 def test_a_secret_that_is_refused_is_not_shown(tmp_path: Path, toml: str) -> None:
     assert "hunter2" not in complaint(tmp_path, toml)
+
+
+def test_a_key_is_never_shown() -> None:
+    settings = load_settings(environment={"YOUJU_LLM_API_KEY": "sk-secret", "YOUJU_LLM_URL": "http://127.0.0.1/v1"})
+    assert settings.has_llm
+    assert "sk-secret" not in repr(settings)
+
+
+def test_a_key_of_the_wrong_kind_is_not_shown_either(tmp_path: Path) -> None:
+    file = tmp_path / "youju.toml"
+    file.write_text("llm_api_key = 123456789")
+    with pytest.raises(ConfigError, match=r"setting llm_api_key in youju\.toml is set; it must be text") as caught:
+        load_settings(environment={}, file=file)
+    assert "123456789" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("llm", "qwen"),
+        ("llm_url", "127.0.0.1:11434"),
+        ("llm_seconds", "0"),
+        ("llm_silence_seconds", "-1"),
+        ("llm_max_tokens", "0"),
+    ],
+)
+def test_a_language_model_needs_sensible_settings(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"setting {name} is"):
+        load_settings(environment={f"YOUJU_{name.upper()}": value})
+
+
+def test_one_language_model_at_a_time() -> None:
+    with pytest.raises(ConfigError, match="empty where llm_url is set"):
+        Settings(llm="local:1.5b", llm_url="http://127.0.0.1/v1")

@@ -25,7 +25,7 @@ QUOTE = "截至 2023 年底，四类计划共资助了 1 万余人，总资助�
         ("体温超过37.3℃的乘客", "对体温超过37.3℃的乘客"),
         ("《中国区域科技创新评价报告2023》", "根据《中国区域科技创新评价报告 2023》"),
         ("发挥G60走廊和innomatch的作用", "长三角 G60 科创走廊，InnoMatch 平台"),
-        ("It supported 10,000 people with 2.6 billion yuan by InnoMatch.", "InnoMatch 资助 1 万人，2.6"),
+        ("It supported 10,000 people with 2.6 billion yuan by InnoMatch.", "InnoMatch 资助 1 万人，26 亿元"),
         ("It is 30.5 percent", "占 30.5%"),
         ("第3047条", "第3047条"),
     ],

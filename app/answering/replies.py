@@ -63,6 +63,43 @@ def refusal(documents: Sequence[Document], language: str, is_off_topic: bool) ->
     return Refusal(OUT_OF_SCOPE if is_off_topic else NOT_FOUND, message, suggestions(documents))
 
 
+NOTES = {
+    "down": ("语言模型连接不上", "The language model cannot be reached"),
+    "timeout": ("语言模型没有及时作答", "The language model did not answer in time"),
+    "busy": ("语言模型正忙", "The language model is busy"),
+    "key": ("语言模型拒绝了密钥", "The language model refused the key"),
+    "model": ("语言模型没有准备好", "The language model is not ready"),
+    "overflow": ("问题和资料超出了语言模型的长度", "Question and passages are too long for the language model"),
+    "server": ("语言模型出错了", "The language model failed"),
+    "cut": ("语言模型中途断开", "The language model broke off"),
+    "malformed": ("语言模型的输出无法读取", "The language model's output cannot be read"),
+    "unverified": ("语言模型写的句子没有通过核对", "What the language model wrote was not supported by the documents"),
+    "silent": ("语言模型没有作答", "The language model gave no answer"),
+}
+"""Why a language model did not write the answer."""
+
+
+def fallback_note(kind: str, language: str) -> str:
+    """Say why sentences are quoted where a language model was asked."""
+    chinese, english = NOTES[kind]
+    return (
+        f"{english}; the documents' own sentences are quoted instead."
+        if language == "en"
+        else f"{chinese}，以下直接引用原文。"
+    )
+
+
+def broken_note(kind: str, language: str) -> str:
+    """Say that an answer is not complete."""
+    chinese, english = NOTES[kind]
+    return f"{english}; the answer may be incomplete." if language == "en" else f"{chinese}，回答可能不完整。"
+
+
+def partly_note(language: str) -> str:
+    """Say that a part of the question stays open."""
+    return "The documents do not answer all of the question." if language == "en" else "问题的一部分，资料中未提及。"
+
+
 def unreadable(message: str) -> Refusal:
     """Say why a question cannot be asked."""
     return Refusal(BAD_QUESTION, message)

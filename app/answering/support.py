@@ -80,6 +80,17 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
     )
 
 
+def lacks_kind(question: Question, evidence: Evidence) -> bool:
+    """Tell a sentence that has nothing of the kind that is asked for: no figure, no list of members, no such noun."""
+    asks_figure = question.kind in (FIGURE, DATE)
+    near = squeeze(_clause_of_answer(evidence) if asks_figure else evidence.text)
+    return (
+        (asks_figure and evidence.fit == 0)
+        or _no_list(question, evidence) >= 1
+        or _missing_wanted(question, near) > 0.9
+    )
+
+
 def _aggregate(question: Question, sentence: str) -> float:
     single = SINGLE.search(question.text)
     is_said = single is not None and single.group() in sentence

@@ -87,6 +87,25 @@ TERMS = {
     "p99 ms": Term("speed", "耗时 p99", "latency p99", "99% 的题不超过这个时间", "milliseconds", False),
     "milliseconds": Term("speed", "耗时", "latency", "从提问到答完的时间", "milliseconds", False),
     "answers/s": Term("speed", "每秒答题", "answers a second", "一题接一题地问，一秒能答几题", "rate"),
+    "written": Term(
+        "answers", "模型成文", "written by the model", "问过语言模型的题中，答案由模型写成（而不是退回引用原文）的比例"
+    ),
+    "kept": Term(
+        "evidence",
+        "通过核对",
+        "sentences kept",
+        "语言模型写的句子中，通过核对、显示出来的比例；高低要看模型",
+        "share",
+        None,
+    ),
+    "tokens read": Term("speed", "读入词元", "tokens read", "每题语言模型平均读入多少词元", "count", False),
+    "tokens written": Term("speed", "写出词元", "tokens written", "每题语言模型平均写出多少词元", "count", None),
+    "first p50 ms": Term(
+        "speed", "首句 p50", "first sentence p50", "一半的题，第一句在这么久之内显示", "milliseconds", False
+    ),
+    "first p95 ms": Term(
+        "speed", "首句 p95", "first sentence p95", "95 % 的题，第一句在这么久之内显示", "milliseconds", False
+    ),
     "characters": Term("speed", "答案字数", "length", "答案平均多少字；够用就好，无所谓高低", "count", None),
     "errors": Term("speed", "出错", "errors", "抛出错误、没有得到回答的题数", "count", False),
 }

@@ -1,0 +1,244 @@
+"""Evidence → an answer that a language model writes, of which only what was verified is shown.
+
+The model sees a few numbered sentences. Each sentence of its draft is checked when it is complete (verification.py) and
+handed on at once if it stands; those that fail are given back once, with the reasons, then dropped.
+"""
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+
+from app.answering.choosing import Evidence, fit_of
+from app.answering.citations import make_citation
+from app.answering.conversation import parse_parts
+from app.answering.drafts import Draft, read_drafts
+from app.answering.extractive import Finding, read
+from app.answering.facts import wrong_facts
+from app.answering.inquiry import Inquiry
+from app.answering.prompting import compose_prompt, is_order, repair_prompt, rewrite_prompt
+from app.answering.question import HOW, LIST, OPEN, WHICH, language_of, parse_question
+from app.answering.replies import broken_note, fallback_note, partly_note
+from app.answering.support import THRESHOLD, lacks_kind
+from app.answering.verification import EMPTY, Checked, Context, clean, verify
+from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn
+
+EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 300
+"""What a question for a fact is answered from: about 200 tokens, 3 s of reading on 2 cores."""
+MORE_SENTENCES, MORE_CHARS = 7, 560
+"""What a question for a list, a way or an overview is answered from."""
+TELLING_CHARS = 14
+"""A shorter sentence that the rules did not choose is a heading, or says as much (一是完善人才政策。)."""
+SENTENCE_CHARS = 500
+"""A longer sentence (a table, a text without stops) is not shown to the model."""
+ASK_ABOVE = THRESHOLD
+"""Evidence less likely than this to answer is not worth asking a model about: in the reply's questions twice as many there
+have no answer as have one, and a small model answers them all the same."""
+TRUSTED = 0.9
+"""Evidence at least so likely to answer is quoted even if the model finds nothing in it, or nothing that stands."""
+REPAIR_SECONDS = 3.0
+"""With less time left nothing is repaired."""
+
+
+def gather(inquiry: Inquiry) -> tuple[Finding, ...]:
+    """Return the sentences the model is shown, the likeliest first: those that the rules chose, then the next best."""
+    parts, verdict, documents = parse_parts(inquiry.full), inquiry.verdict(), inquiry.store.documents
+    is_broad = len(parts) > 1 or parts[0].kind in (LIST, WHICH, HOW, OPEN)
+    most, budget = (MORE_SENTENCES, MORE_CHARS) if is_broad else (EVIDENCE_SENTENCES, EVIDENCE_CHARS)
+    columns = [read(part, inquiry.search(part.original), inquiry.similarity, documents) for part in parts]
+    further = [evidence for row in zip_longest(*columns) for evidence in row if evidence]
+    found = [*verdict.findings]
+    for evidence in further:
+        chunk = evidence.passage.chunk
+        if len(evidence.text) < TELLING_CHARS or evidence.text.strip("。") in " ".join(chunk.heading):
+            continue
+        found.append(Finding(documents[chunk.document_id], evidence.span, chunk, (), verdict.confidence))
+    return _within(found, most, budget)
+
+
+def _within(found: Sequence[Finding], most: int, budget: int) -> tuple[Finding, ...]:
+    """Return the first findings that fit, each place of a document once; no sentence that gives orders to a model."""
+    chosen: list[Finding] = []
+    left = budget
+    for finding in found:
+        is_known = any(o.document.id == finding.document.id and o.span.overlaps(finding.span) for o in chosen)
+        size = len(finding.text)
+        if is_known or size > min(left, SENTENCE_CHARS) or is_order(finding.text) or len(chosen) == most:
+            continue
+        chosen.append(finding)
+        left -= size
+    return tuple(chosen)
+
+
+@dataclass(slots=True)
+class Composition:
+    """An answer as it grows: what was said, what it cites, what was dropped."""
+
+    question: str
+    evidence: Sequence[Finding]
+    sentences: list[Sentence] = field(default_factory=list)
+    citations: dict[int, Citation] = field(default_factory=dict)
+    dropped: list[Dropped] = field(default_factory=list)
+    says_nothing: bool = False
+    """The model said that the passages do not answer, wholly or in part."""
+    prompt_tokens: int = 0
+    written_tokens: int = 0
+    first_ms: float = 0.0
+    """From the question to the first sentence that was shown."""
+
+    def write(self, model: ChatModel, seconds: float) -> Iterator[Said]:
+        """Yield each sentence that stands while the model is writing. Raises ModelError; what was said stands."""
+        if not self.evidence:
+            return
+        deadline = time.monotonic() + seconds
+        messages = compose_prompt(self.question, language_of(self.question), self.evidence)
+        written: list[str] = []
+        failed: list[Checked] = []
+        with closing(self._listen(model, messages, deadline, written)) as heard:
+            for checked in filter(None, map(self._check, read_drafts(heard))):
+                if checked.stands:
+                    yield self._say(checked)
+                else:
+                    failed.append(checked)
+        if failed:
+            yield from self._repair(model, repair_prompt(messages, "".join(written), _faults(failed)), deadline, failed)
+
+    def _repair(
+        self, model: ChatModel, messages: list[Message], deadline: float, failed: Sequence[Checked]
+    ) -> Iterator[Said]:
+        """Give failed sentences back once; those that fail again are dropped, as is what was wrong before."""
+        self.dropped += [Dropped(checked.text, checked.reason) for checked in failed]
+        is_silent = self.says_nothing
+        if deadline - time.monotonic() < REPAIR_SECONDS:
+            return
+        with closing(self._listen(model, messages, deadline, [])) as heard:
+            for checked in filter(None, map(self._check, read_drafts(heard))):
+                if checked.stands:
+                    yield self._say(checked)
+                elif checked.text not in [other.text for other in failed]:
+                    self.dropped.append(Dropped(checked.text, checked.reason))
+        self.says_nothing = is_silent  # To give a sentence up is no word on the question.
+
+    def _listen(
+        self, model: ChatModel, messages: Sequence[Message], deadline: float, written: list[str]
+    ) -> Generator[str]:
+        """Yield what the model writes, and keep it; closing this closes the model's stream."""
+        with closing(model.stream(messages, max(0.1, deadline - time.monotonic()))) as pieces:
+            for piece in pieces:
+                self.prompt_tokens += piece.prompt_tokens
+                self.written_tokens += piece.written_tokens
+                written.append(piece.text)
+                yield piece.text
+
+    def _check(self, draft: Draft) -> Checked | None:
+        """Return what came of a sentence; None where there is nothing to show or to drop."""
+        if draft.says_nothing:
+            self.says_nothing = True
+            return None
+        headings = " ".join(part for f in self.evidence for part in (f.document.title, *f.chunk.heading))
+        context = Context(headings, self.question)
+        checked = verify(draft.text, draft.cited, [finding.text for finding in self.evidence], context)
+        if checked.stands and self._misses(checked):
+            checked = replace(checked, reason="没有回答所问")
+        is_said = checked.text in [sentence.text for sentence in self.sentences]
+        is_empty = checked.reason == EMPTY and not any(character.isdigit() for character in checked.text)
+        is_lead_in = checked.text.endswith(("：", ":")) or is_empty
+        return None if is_said or is_lead_in else checked
+
+    def _misses(self, checked: Checked) -> bool:
+        """Tell a sentence that is true and yet has nothing of the kind that is asked for: no figure, no list, no name."""
+        questions = parse_parts(self.question)
+        finding = self.evidence[checked.cited[0] - 1]
+        fit, highlights = fit_of(questions[0], checked.text)
+        evidence = Evidence(
+            Passage(finding.chunk, 0.0, 1), finding.span, checked.text, 0.0, 0.0, 0.0, fit, 0.0, highlights
+        )
+        return len(questions) == 1 and lacks_kind(questions[0], evidence)
+
+    def _say(self, checked: Checked) -> Said:
+        for number in checked.cited:
+            finding = self.evidence[number - 1]
+            self.citations.setdefault(
+                number,
+                make_citation(
+                    len(self.citations) + 1, finding.document, finding.span, finding.chunk, finding.probability
+                ),
+            )
+        numbers = tuple(self.citations[number].number for number in checked.cited)
+        _, highlights = fit_of(parse_question(self.question), checked.text)
+        short = tuple(checked.text[start:end].strip() for start, end in highlights)
+        sentence = Sentence(checked.text, short, numbers, verified=True)
+        self.sentences.append(sentence)
+        text = (" " if len(self.sentences) > 1 else "") + sentence.marked()
+        return Said(text, sentence, tuple(self.citations[number] for number in checked.cited))
+
+    def conclude(self, quoted: Answer, refusal: Refusal, fault: str) -> Answer:
+        """Return the answer: what was said, else the extractive one, or a refusal where the model found the documents silent.
+
+        `fault` is the kind of ModelError that ended the writing, or nothing.
+        """
+        quoted = replace(quoted, dropped=tuple(self.dropped), tokens=(self.prompt_tokens, self.written_tokens))
+        if self.sentences:
+            return self._written(quoted, fault)
+        has_nothing = bool(self.says_nothing or self.dropped) and not fault
+        if has_nothing and quoted.confidence < TRUSTED:
+            return _refused(quoted, refusal)
+        if any(is_order(sentence.text) for sentence in quoted.sentences):
+            return _refused(quoted, refusal)  # Text meant for the model is no answer of the document's.
+        if quoted.refusal or not self.evidence:
+            return replace(quoted, note=broken_note(fault, quoted.language)) if fault else quoted
+        fault = fault or ("unverified" if self.dropped else "silent")
+        return replace(quoted, note=fallback_note(fault, quoted.language))
+
+    def _written(self, quoted: Answer, fault: str) -> Answer:
+        note = partly_note(quoted.language) if self.says_nothing else ""
+        return replace(
+            quoted,
+            status="answered",
+            refusal=None,
+            answerer="llm",
+            text=" ".join(sentence.marked() for sentence in self.sentences),
+            sentences=tuple(self.sentences),
+            citations=tuple(self.citations.values()),
+            confidence=max(quoted.confidence, THRESHOLD),
+            note=broken_note(fault, quoted.language) if fault else note,
+            timings_ms={**quoted.timings_ms, "first": round(self.first_ms, 2)},
+        )
+
+
+def _refused(quoted: Answer, refusal: Refusal) -> Answer:
+    return replace(
+        quoted,
+        status="refused",
+        refusal=refusal,
+        answerer="llm",
+        text=refusal.message,
+        sentences=(),
+        citations=(),
+        confidence=min(quoted.confidence, 1 - THRESHOLD),
+    )
+
+
+def compose(inquiry: Inquiry) -> Composition:
+    """Return the answer to a question, not yet written; without evidence where the rules see no hope of an answer."""
+    is_worth_it = inquiry.verdict().confidence >= ASK_ABOVE
+    return Composition(inquiry.full, gather(inquiry) if is_worth_it else ())
+
+
+def _faults(failed: Sequence[Checked]) -> list[tuple[str, str]]:
+    return [(checked.text, checked.reason) for checked in failed]
+
+
+def full_question(question: str, history: Sequence[Turn], model: ChatModel, seconds: float) -> str:
+    """Return a follow-up as the model writes it out; nothing if it adds what the conversation does not hold.
+
+    Raises ModelError.
+    """
+    pieces = model.stream(rewrite_prompt(question, history), seconds)
+    lines = "".join(piece.text for piece in pieces).strip().splitlines()
+    written = clean(lines[0]).removeprefix("问：").strip('“”"') if lines else ""
+    said = [question, *(text for turn in history for text in (turn.question, turn.answer))]
+    if not written or len(written) > 200 or wrong_facts(written, said):
+        return ""
+    return written

@@ -1,0 +1,90 @@
+"""Which sentences of a draft may be shown: a table made by hand, and any draft at all."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.answering.verification import clean, verify
+from evals.metrics import supported
+
+TABLE = Path(__file__).parent / "verification_cases.txt"
+MARK = re.compile(r"\[(\d+)\]")
+
+
+def read_table() -> Iterator[tuple[str, tuple[str, ...], bool]]:
+    """Yield (sentence, passages, whether it may be shown)."""
+    passages: list[str] = []
+    is_head = False
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("> "):
+            passages = [*passages, line[2:]] if is_head else [line[2:]]
+            is_head = True
+        elif line.startswith(("+ ", "- ")):
+            is_head = False
+            yield line[2:], tuple(passages), line[0] == "+"
+
+
+CASES = list(read_table())
+
+
+def cited(sentence: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in MARK.findall(sentence))
+
+
+@pytest.mark.parametrize(("sentence", "passages"), [(s, p) for s, p, may_be_shown in CASES if may_be_shown])
+def test_shows_what_the_passages_say(sentence: str, passages: tuple[str, ...]) -> None:
+    checked = verify(sentence, cited(sentence), passages)
+    assert checked.reason == ""
+    assert supported(checked.text, [passages[number - 1] for number in checked.cited])
+
+
+@pytest.mark.parametrize(("sentence", "passages"), [(s, p) for s, p, may_be_shown in CASES if not may_be_shown])
+def test_drops_what_they_do_not_say(sentence: str, passages: tuple[str, ...]) -> None:
+    assert verify(sentence, cited(sentence), passages).reason != ""
+
+
+PASSAGES = tuple(dict.fromkeys(passage for _, passages, _ in CASES for passage in passages))
+FRAGMENTS = sorted({part for passage in PASSAGES for part in re.split(r"(?<=[，。、；])|\s", passage) if part})
+TWISTS = (
+    "1", "3", "38", "100", "0.5", "二", "两", "十", "三十", "百", "千", "万", "亿", "亿元", "%", "‰", "倍", "年", "月", "日", "号", "人", "个", "家", "项", "第",
+    "余", "多", "几", "近", "超", "不", "未", "以上", "以下", "“", "”", "《", "》", "〔", "〕", "(", ")", "[2024]", "-", "—", "至", ".", ",", " ", "0",
+    "million", "billion", "GDP", "G6", "percent", "百分之", "千分之", "点", "〇", "零", "一", "大", "成",
+)  # fmt: skip
+DRAFTS = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.sampled_from(TWISTS)), min_size=1, max_size=6).map("".join)
+
+
+@settings(max_examples=1500)
+@given(DRAFTS, st.lists(st.sampled_from(PASSAGES), min_size=1, max_size=3))
+def test_what_is_shown_holds_promise_2_as_the_evals_see_it(draft: str, passages: list[str]) -> None:
+    checked = verify(draft, (), passages)
+    if checked.stands:
+        assert supported(checked.text, [passages[number - 1] for number in checked.cited])
+
+
+@given(st.text(max_size=60), st.lists(st.text(max_size=40), max_size=3))
+def test_any_text_is_checked_without_error(draft: str, passages: list[str]) -> None:
+    checked = verify(draft, (1, 2, 99), passages)
+    if checked.stands:
+        assert supported(checked.text, [passages[number - 1] for number in checked.cited])
+
+
+@given(st.sampled_from([passage for passage in PASSAGES if re.search("[一-鿿]{4}", passage)]))
+def test_a_passage_supports_itself(passage: str) -> None:
+    assert verify(passage, (1,), [passage]).reason == ""
+
+
+@pytest.mark.parametrize(
+    ("draft", "expected"),
+    [
+        ("- **基金总规模** 100 亿元[1]。", "基金总规模 100 亿元。"),
+        ("1. 根据资料，基金总规模 100 亿元。[1]", "基金总规模 100 亿元。"),
+        ("答案：基金总规模 100 亿元 。", "基金总规模 100 亿元。"),
+        ("1.5 亿元", "1.5 亿元"),
+    ],
+)
+def test_a_sentence_is_freed_of_what_only_dresses_it(draft: str, expected: str) -> None:
+    assert clean(draft) == expected
