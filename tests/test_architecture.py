@@ -14,7 +14,7 @@ APP = ROOT / "app"
 
 LAYERS = (
     ("types", "errors"),
-    ("text", "config", "origins"),
+    ("text", "config", "origins", "addresses"),
     ("loading", "chunking", "encoders", "models", "cache", "generations"),
     ("stores",),
     ("retrieval", "building"),
@@ -33,8 +33,11 @@ HEAVY = {
     "grpc": "stores/milvus_server.py",
     "langchain": "llm.py",
     "langchain_core": "llm.py",
+    "mcp": "api/mcp.py",
+    "mcp_types": "api/mcp.py",
     "onnxruntime": "encoders.py",
     "opencc": "text.py",
+    "prometheus_client": "api/metrics.py",
     "pymilvus": "stores/milvus_server.py",
     "sentence_transformers": "encoders.py",
     "torch": "encoders.py",
