@@ -57,7 +57,7 @@ OLD_SCRIPTS = """<script>
 
 @pytest.fixture(scope="module")
 def talker(host_site: HostSite) -> WidgetAssistant:
-    return WidgetAssistant(Settings(allowed_origins=host_site.origin(), feedback=""))
+    return WidgetAssistant(Settings(chat_page=0, allowed_origins=host_site.origin(), feedback=""))
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +254,7 @@ def test_the_question_carries_the_token_and_no_cookie(server: str, host_site: Ho
 @browser
 @needs_chromium
 def test_html_stays_text_everywhere(host_site: HostSite, visit_site: Visit) -> None:
-    talker = WidgetAssistant(Settings(allowed_origins=host_site.origin(), feedback=""))
+    talker = WidgetAssistant(Settings(chat_page=0, allowed_origins=host_site.origin(), feedback=""))
     with served(talker) as url:
         quoted = EVIL.replace('"', "&quot;")
         page = visit_site(
