@@ -51,6 +51,10 @@ def home(server: str, host_site: HostSite) -> str:
     return host_site.publish("/", page_with(server))
 
 
+def fulfil(route: Route, **fields: Any) -> None:
+    route.fulfill(**fields)
+
+
 @pytest.mark.model
 def test_the_real_answer_comes_with_its_evidence(assistant: Assistant, host_site: HostSite, visit_site: Visit) -> None:
     settings = Settings(allowed_origins=host_site.origin(), index=assistant.settings.index)
@@ -161,6 +165,29 @@ def test_sentences_come_one_by_one_and_can_be_stopped(home: str, talker: WidgetA
     turn.get_by_role("button", name="重试").click()
     expect(turn.locator(".sentence")).to_have_count(2)
     expect(turn.locator(".sources li")).to_have_count(2)
+
+
+def test_stopping_needs_no_server(home: str, visit_site: Visit) -> None:
+    """The token has not come yet, and never does."""
+    page = visit_site(home)
+    page.route("**/api/token", lambda route: None)
+    open_panel(page)
+    page.locator(".composer textarea").fill("基金多大？")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="停止").click()
+    expect(page.locator(".note")).to_contain_text("已停止")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_document_that_has_changed_does_not_change_the_quote(home: str, visit_site: Visit) -> None:
+    now = {"before": "", "quote": "如今是另一句话。", "after": "", "is_cut_before": False, "is_cut_after": False}
+    page = visit_site(home)
+    page.route("**/context?*", partial(fulfil, headers={"Access-Control-Allow-Origin": "*"}, json=now))
+    open_panel(page)
+    with page.expect_response("**/context?*"):
+        ask(page, "一共资助了多少？").locator(".cite").first.click()
+    expect(page.locator(".paper mark")).to_have_text(TALENT)
+    expect(page.locator(".paper")).not_to_contain_text("如今")
 
 
 def test_each_sentence_is_announced_once(home: str, visit_site: Visit) -> None:
@@ -362,10 +389,6 @@ def test_a_slow_network_shows_what_has_come(home: str, talker: WidgetAssistant, 
     expect(page.locator(".sentence")).to_have_count(1, timeout=10_000)
     talker.go_on.set()
     expect(page.locator(".sources li")).to_have_count(2, timeout=10_000)
-
-
-def fulfil(route: Route, **fields: Any) -> None:
-    route.fulfill(**fields)
 
 
 def test_a_reply_that_is_no_stream_is_an_error_and_no_hang(home: str, visit_site: Visit) -> None:

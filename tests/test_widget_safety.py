@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, expect
+from starlette.testclient import TestClient
 
+from app.api import create_app
 from app.config import Settings
 from tests.fake_assistant import FUND, TALENT
 from tests.serving import served
@@ -68,7 +70,14 @@ def server(talker: WidgetAssistant) -> Iterator[str]:
 
 
 def test_the_widget_is_at_most_20_kb_on_the_wire() -> None:
-    assert len(gzip.compress(SCRIPTS[0].read_bytes())) <= MAX_BYTES
+    client = TestClient(create_app(None, Settings(feedback="")), base_url="http://localhost")
+    with client.stream("GET", "/widget.js", headers={"Accept-Encoding": "gzip"}) as reply:
+        sent = b"".join(reply.iter_raw())
+    assert reply.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(sent) == SCRIPTS[0].read_bytes()
+    assert len(sent) <= MAX_BYTES
+    plain = client.get("/widget.js", headers={"Accept-Encoding": "identity", "If-None-Match": reply.headers["etag"]})
+    assert plain.status_code == 304
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
@@ -193,6 +202,16 @@ def test_a_page_that_replaces_its_body_keeps_the_button(server: str, host_site: 
     assert page.locator(".launcher").count() == 1
     open_panel(page)
     ask(page, "基金多大？")
+
+
+@browser
+@needs_chromium
+def test_a_printed_page_has_no_button(server: str, host_site: HostSite, visit_site: Visit) -> None:
+    page = visit_site(host_site.publish("/print", page_with(server)))
+    expect(page.locator(".launcher")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.locator(".launcher")).to_be_hidden()
+    page.emulate_media(media="screen")
 
 
 @browser

@@ -25,7 +25,6 @@
 
   // --- words ---
 
-  // prettier-ignore
   const WORDS = {
     "zh-CN": {
       title: "问政策", close: "关闭", clear: "新对话", log: "问答", asked: "问", said: "答",
@@ -187,7 +186,12 @@
       wash,
       accent: solid,
       on: contrast(solid, "#ffffff") >= contrast(solid, "#000000") ? "#ffffff" : "#000000",
-      accentink: standOut(accent, far, [palette.sheet, palette.ground, palette.paper, wash], 5),
+      accentink: standOut(
+        accent,
+        far,
+        [palette.sheet, palette.ground, wash, mix(palette.ground, palette.mark, 0.6)],
+        5,
+      ),
     };
     const properties = Object.entries(colours).map(([name, value]) => `--${name}:${value}`);
     return `.root[data-theme=${theme}]{color-scheme:${theme};${properties.join(";")}}`;
@@ -198,7 +202,7 @@
   // `!important` in a shadow root beats the page's. What stands inline can be sized and placed by the page, not hidden.
   const HOSTS = {
     floating: () =>
-      ":host{all:initial!important;display:block!important;position:fixed!important;bottom:0!important;right:0!important;width:0!important;height:0!important;z-index:2147483000!important}",
+      ":host{all:initial!important;display:block!important;position:fixed!important;bottom:0!important;right:0!important;width:0!important;height:0!important;z-index:2147483000!important}@media print{:host{display:none!important}}",
     inline: ({ size }) =>
       `:host{all:initial;display:block!important;visibility:visible!important;opacity:1!important;min-height:400px!important;height:${{ small: 500, medium: 640, large: 800 }[size]}px}`,
   };
@@ -1043,7 +1047,6 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
       return form;
     }
 
-    // Returns whether the rating arrived.
     async rate(turn, rating, comment, thanks) {
       try {
         await this.server.send("POST", "api/feedback", { body: { answer_id: turn.answer.id, rating, comment } });
@@ -1364,7 +1367,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
 
   async function ask(question) {
     await isReady;
-    if (!current()) throw new Failure("absent", "there is no widget on this page");
+    if (!current()) throw new Failure("absent", "no widget on this page");
     open();
     return JSON.parse(encode(await current().chat.ask(question)));
   }
@@ -1377,7 +1380,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
   }
 
   function setTheme(theme) {
-    if (!OPTIONS.theme.read(theme)) throw new TypeError(`YouJu: theme ${theme}; it must be light, dark or auto`);
+    if (!OPTIONS.theme.read(theme)) throw new TypeError("a theme is light, dark or auto");
     for (const place of [launcher, ...doc.querySelectorAll("youju-chat")].filter(Boolean)) {
       place.options.theme = theme;
       place.paint();
