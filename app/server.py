@@ -4,16 +4,52 @@ import asyncio
 import errno
 import socket
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.addresses import Network, is_within, parse_address
 from app.errors import YouJuError
 
 STOP_SECONDS = 3
 """How long a stop waits for answers under way."""
+HEAD_SECONDS = 15.0
+"""How long the head of a request may take, from the connection's beginning."""
+
+
+class TimedProtocol(H11Protocol):
+    """Closes a connection on which the head of a request does not come to its end in time.
+
+    h11 also bounds the size of a head, at 64 KB. httptools, which uvicorn prefers where it is installed, does neither.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_clock()
+
+    def data_received(self, data: bytes) -> None:
+        if self._deadline is None and self.conn.their_state is h11.IDLE:
+            self._start_clock()
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def _start_clock(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class Server(uvicorn.Server):
@@ -27,6 +63,8 @@ class Server(uvicorn.Server):
             server_header=False,
             lifespan="on",
             ws="none",
+            http=TimedProtocol,
+            loop="asyncio",
             proxy_headers=False,  # Proxies does that, and takes the headers of others out
         )
         super().__init__(config)

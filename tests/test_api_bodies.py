@@ -4,10 +4,12 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
 
+from app import server
 from app.api import create_app
 from app.api.bodies import BodyLimit
 from app.config import Settings
@@ -197,3 +199,26 @@ def test_no_path_leads_around_the_rules(url: str, path: str) -> None:
     assert answer.split(b" ", 2)[1] in (b"400", b"403", b"404", b"405")
     assert b"root:" not in answer
     assert b"ENVIRONMENT_PREFIX" not in answer
+
+
+def test_the_head_of_a_request_is_bounded_in_size_and_time(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.5)
+    port = int(url.rpartition(":")[2])
+    for beginning in (b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "):
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", port), 10) as line:
+            line.sendall(beginning)
+            assert line.recv(100) == b""
+        assert time.monotonic() - began < 5
+    with socket.create_connection(("127.0.0.1", port), 10) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+        sent = 0
+        with suppress(OSError):
+            while sent < 50_000_000:
+                line.sendall(b"a" * 10_000)
+                sent += 10_000
+        assert sent < 50_000_000
+    with httpx.Client(base_url=url) as client:  # one line, used again after a while
+        for _ in range(3):
+            assert client.get("/healthz").status_code == 200
+            time.sleep(0.7)

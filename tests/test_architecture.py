@@ -14,7 +14,7 @@ APP = ROOT / "app"
 
 LAYERS = (
     ("types", "errors"),
-    ("text", "config", "origins"),
+    ("text", "config", "origins", "addresses"),
     ("loading", "chunking", "encoders", "models", "cache", "generations"),
     ("stores",),
     ("retrieval", "building"),
@@ -36,9 +36,12 @@ HEAVY = {
     "langchain": "llm/langchain.py",
     "langchain_core": "llm/langchain.py",
     "langchain_openai": "llm/langchain.py",
-    "openai": "llm/langchain.py",
+    "mcp": "api/mcp.py",
+    "mcp_types": "api/mcp.py",
     "onnxruntime": "encoders.py",
+    "openai": "llm/langchain.py",
     "opencc": "text.py",
+    "prometheus_client": "api/metrics.py",
     "pymilvus": "stores/milvus_server.py",
     "sentence_transformers": "encoders.py",
     "torch": "encoders.py",

@@ -1,8 +1,22 @@
 """How well a text holds the words of a question."""
 
-import pytest
+import re
 
-from app.answering.matching import ABBREVIATION, PARTIAL, SOUND, SYNONYM, coverage, match_number, match_term, squeeze
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.answering.matching import (
+    ABBREVIATION,
+    PARTIAL,
+    SOUND,
+    SYNONYM,
+    _abbreviates,
+    coverage,
+    match_number,
+    match_term,
+    squeeze,
+)
 from app.answering.question import Term
 
 
@@ -35,3 +49,9 @@ def test_coverage_is_the_weighted_share_of_the_terms() -> None:
     terms = (Term("基金", 3.0), Term("天气", 1.0))
     assert coverage(terms, "基金总规模") == pytest.approx(0.75)
     assert coverage((), "基金") == 0.0
+
+
+@given(st.text("交通大学a1，", min_size=2, max_size=4), st.text("交通大学a1，", max_size=30))
+def test_an_abbreviation_is_found_as_the_expression_finds_it(term: str, text: str) -> None:
+    expression = r"[\u3400-\u9fff]{0,3}".join(map(re.escape, term))
+    assert _abbreviates(term, text) is (re.search(expression, text) is not None)

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from pypinyin import Style, lazy_pinyin
@@ -71,9 +72,25 @@ def sound(text: str) -> str:
 
 
 def _abbreviates(term: str, text: str) -> bool:
-    """Tell whether the characters of a term stand in order, close together, at the head of words: 交大 for 交通大学."""
-    pattern = r"[\u3400-\u9fff]{0,3}".join(map(re.escape, term))
-    return re.search(pattern, text) is not None
+    """Tell whether the characters of a term stand in order, close together, at the head of words: 交大 for 交通大学.
+
+    As the expression c[㐀-鿿]{0,3}c… does, which takes a millisecond to compile for each new term.
+    """
+    if not all(character in text for character in term):
+        return False
+    places = {place for place, character in enumerate(text) if character == term[0]}
+    for character in term[1:]:
+        places = {found for place in places for found in _near(character, text, place + 1)}
+    return bool(places)
+
+
+def _near(character: str, text: str, start: int) -> Iterator[int]:
+    """Yield where a character stands at a place or up to three Chinese characters behind it."""
+    for place in range(start, min(start + 4, len(text))):
+        if text[place] == character:
+            yield place
+        if not "\u3400" <= text[place] <= "\u9fff":
+            return
 
 
 def _longest_shared(term: str, text: str) -> int:

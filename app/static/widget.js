@@ -202,7 +202,7 @@
   // `!important` in a shadow root beats the page's. What stands inline can be sized and placed by the page, not hidden.
   const HOSTS = {
     floating: () =>
-      ":host{all:initial!important;display:block!important;position:fixed!important;bottom:0!important;right:0!important;width:0!important;height:0!important;z-index:2147483000!important}",
+      ":host{all:initial!important;display:block!important;position:fixed!important;bottom:0!important;right:0!important;width:0!important;height:0!important;z-index:2147483000!important}@media print{:host{display:none!important}}",
     inline: ({ size }) =>
       `:host{all:initial;display:block!important;visibility:visible!important;opacity:1!important;min-height:400px!important;height:${{ small: 500, medium: 640, large: 800 }[size]}px}`,
   };

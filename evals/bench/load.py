@@ -110,10 +110,12 @@ async def _exchange(
 
 
 def main() -> None:
-    """Read a load from standard input, run it, and write the exchanges to standard output."""
+    """Read a load from standard input, run it, and write how long it took and the exchanges to standard output."""
     task = json.load(sys.stdin)
     load = Load(**{**task, "questions": tuple(task["questions"])})
-    json.dump([asdict(exchange) for exchange in asyncio.run(run(load))], sys.stdout)
+    began = time.perf_counter()
+    exchanges = [asdict(exchange) for exchange in asyncio.run(run(load))]
+    json.dump({"seconds": time.perf_counter() - began, "exchanges": exchanges}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -40,27 +40,23 @@ def bench_serving(seconds: float, answers: int = MANY) -> str:
         build(Settings(corpus=settings.corpus, index=folder, encoder=settings.encoder))
         with _server(folder) as (port, pid):
             _put(Load(port, 4, 3.0, questions))
-            rows = _rows(
-                f"{CLIENTS} readers, one question every {PACED_SECONDS:g} s each",
-                _put(Load(port, CLIENTS, seconds, questions, PACED_SECONDS)),
-                seconds,
-            )
-            rows += _rows(f"{CLIENTS} readers without a pause", _put(Load(port, CLIENTS, seconds, questions)), seconds)
+            paced = f"{CLIENTS} readers, a question every {PACED_SECONDS:g} s each"
+            rows = _rows(paced, *_put(Load(port, CLIENTS, seconds, questions, PACED_SECONDS)))
+            rows += _rows(f"{CLIENTS} readers without a pause", *_put(Load(port, CLIENTS, seconds, questions)))
             crowd = _put(Load(port, CROWD, CROWD_SECONDS, questions))
             recovered = _seconds_to_recover(port, questions[0])
-            rows += _rows(f"{CROWD} readers without a pause", crowd, CROWD_SECONDS)
+            rows += _rows(f"{CROWD} readers without a pause", *crowd)
             rows.append(("  recovered after", f"{recovered:.1f} s"))
             rows += _memory(port, pid, questions, answers)
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
-def _rows(name: str, exchanges: list[Exchange], seconds: float) -> list[tuple[str, str]]:
+def _rows(name: str, seconds: float, exchanges: list[Exchange]) -> list[tuple[str, str]]:
     """Return what one load gave: how many answers, how fast, and what else came."""
     whole = [exchange for exchange in exchanges if exchange.is_whole]
     others = Counter(exchange.status for exchange in exchanges if not exchange.is_whole)
     shed = others[503] + others[429]
-    took = max(seconds, 0.001)
 
     def spread(values: list[float]) -> str:
         if not values:
@@ -68,8 +64,8 @@ def _rows(name: str, exchanges: list[Exchange], seconds: float) -> list[tuple[st
         return f"p50 {percentile(values, 50) * 1000:.0f} ms, p95 {percentile(values, 95) * 1000:.0f} ms"
 
     return [
-        (name, f"{len(exchanges)} questions in {seconds:g} s"),
-        ("  answers a second", f"{len(whole) / took:.0f}"),
+        (name, f"{len(exchanges)} questions in {seconds:.0f} s"),
+        ("  answers a second", f"{len(whole) / seconds:.0f}"),
         ("  to the first byte", spread([exchange.first_byte for exchange in whole])),
         ("  to the first event, the passages", spread([exchange.first_event for exchange in whole])),
         ("  to the end of the answer", spread([exchange.whole for exchange in whole])),
@@ -87,11 +83,12 @@ def _memory(port: int, pid: int, questions: tuple[str, ...], answers: int) -> li
     return [(f"resident MB over {answers} answers, in fifths", " → ".join(shown))]
 
 
-def _put(load: Load) -> list[Exchange]:
-    """Run a load in a process of its own. Returns the exchanges."""
+def _put(load: Load) -> tuple[float, list[Exchange]]:
+    """Run a load in a process of its own. Returns the seconds it took, and the exchanges."""
     command = [sys.executable, "-m", "evals.bench.load"]
     done = subprocess.run(command, input=json.dumps(asdict(load)).encode(), stdout=subprocess.PIPE, check=True)
-    return [Exchange(**row) for row in json.loads(done.stdout)]
+    seen = json.loads(done.stdout)
+    return seen["seconds"], [Exchange(**row) for row in seen["exchanges"]]
 
 
 def _seconds_to_recover(port: int, question: str) -> float:
