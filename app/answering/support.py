@@ -81,11 +81,13 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
 
 
 def lacks_kind(question: Question, evidence: Evidence) -> bool:
-    """Tell a sentence that has nothing of the kind that is asked for: no figure, no list of members, no such noun."""
+    """Tell a sentence that has nothing of what is asked for: no figure, no list of members, no such noun, not the subject."""
     asks_figure = question.kind in (FIGURE, DATE)
-    near = squeeze(_clause_of_answer(evidence) if asks_figure else evidence.text)
+    sentence = squeeze(evidence.text)
+    near = squeeze(_clause_of_answer(evidence)) if asks_figure else sentence
     return (
         (asks_figure and evidence.fit == 0)
+        or (not asks_figure and _missing_focus(question, sentence) > 0.9)
         or _no_list(question, evidence) >= 1
         or _missing_wanted(question, near) > 0.9
     )
