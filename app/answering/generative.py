@@ -87,7 +87,7 @@ class Composition:
     first_ms: float = 0.0
     """From the question to the first sentence that was shown."""
 
-    def write(self, model: ChatModel, seconds: float) -> Iterator[Said]:
+    def write(self, model: ChatModel, seconds: float) -> Generator[Said]:
         """Yield each sentence that stands while the model is writing. Raises ModelError; what was said stands."""
         if not self.evidence:
             return
