@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Where the public question sets lie, if they do; the gate says what it skipped.
 export YOUJU_BENCHMARKS ?= ../shared/benchmarks
 
-.PHONY: serve test fast gate format screenshots clean
+.PHONY: serve test fast llm gate format screenshots clean
 
 serve: .venv/.serve
 	@$(BIN)/youju build
@@ -22,6 +22,12 @@ test: .venv/.test
 # Tests that need no model and no browser, and break nothing over and over: seconds.
 fast: .venv/.test
 	$(BIN)/pytest -m "not model and not browser and not llm and not crash and not milvus"
+
+# Tests with a real language model; fetches it the first time (0.5 GB). `make test` skips them where it is absent.
+llm: .venv/.test
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,local-llm]'
+	$(BIN)/youju llm pull 0.5b
+	$(BIN)/pytest -m llm
 
 gate: .venv/.test
 	$(BIN)/python -m evals gate

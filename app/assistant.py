@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 
@@ -182,9 +183,10 @@ class Assistant:
         composition = compose(inquiry)
         kind = ""
         try:
-            for step in composition.write(model, self.settings.llm_seconds):
-                composition.first_ms = composition.first_ms or (time.perf_counter() - started) * 1000
-                yield step
+            with closing(composition.write(model, self.settings.llm_seconds)) as steps:
+                for step in steps:
+                    composition.first_ms = composition.first_ms or (time.perf_counter() - started) * 1000
+                    yield step
         except ModelError as error:
             kind = error.kind
         quoted = _quote(inquiry, started, retrieved)

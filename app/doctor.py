@@ -72,6 +72,18 @@ def _index(settings: Settings, encoders: list[Encoder]) -> str:
     return f"{len(store.documents)} documents, {store.chunk_count} chunks in {place_of(settings)}"
 
 
+HINTS = {
+    "down": "is it running, and is llm_url right (with its /v1)?",
+    "timeout": "give it more time (llm_seconds, llm_silence_seconds), or take a smaller model",
+    "busy": "wait, or raise its limits",
+    "key": "check llm_api_key",
+    "model": "check llm_model, and that llm_url ends with /v1",
+    "malformed": "is llm_url an OpenAI-compatible server (with its /v1)?",
+    "silent": "is llm_url an OpenAI-compatible server (with its /v1)?",
+}
+"""What to do about a language model that fails, by the kind of its error."""
+
+
 def _model(settings: Settings) -> str:
     """Ask the language model for a word. Raises ConfigError or ModelError."""
     if not settings.has_llm and settings.answerer != "llm":
@@ -80,7 +92,10 @@ def _model(settings: Settings) -> str:
 
     model = open_chat_model(settings)
     started = time.perf_counter()
-    written = "".join(piece.text for piece in model.stream([("user", "只回答一个字：好")], settings.llm_seconds))
+    try:
+        written = "".join(piece.text for piece in model.stream([("user", "只回答一个字：好")], settings.llm_seconds))
+    except ModelError as error:
+        raise ModelError(error.kind, f"{error}; {HINTS.get(error.kind, 'look at its log')}") from error
     if not written.strip():
         raise ModelError("malformed", f"{model.name} answers with nothing")
     return f"{model.name} answers in {time.perf_counter() - started:.1f} s"

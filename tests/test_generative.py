@@ -82,6 +82,20 @@ def test_a_sentence_is_given_back_once_only(ask: Ask) -> None:
     assert "00亿" not in answer.text.replace("100 亿", "")
 
 
+@pytest.mark.parametrize(
+    ("question", "draft"),
+    [
+        (FUND, "长三角九城市协同组建长三角G60科创走廊科技成果转化基金[1]。"),
+        ("科大讯飞业务总部落户上海哪个区？", "科大讯飞业务总部落户上海[1]。"),
+        ("芯三代IPO的辅导券商是哪家", "芯三代半导体科技（苏州）股份有限公司成功开启A股IPO辅导[1]。"),
+    ],
+)
+def test_a_true_sentence_that_answers_something_else_is_dropped(ask: Ask, question: str, draft: str) -> None:
+    answer, model = ask(question, draft, "资料中未提及。")
+    assert answer.answerer != "llm" or answer.status == "refused"
+    assert not model.asked or "没有回答所问" in [dropped.reason for dropped in answer.dropped]
+
+
 def test_marks_that_are_wrong_or_missing_are_set_right(ask: Ask) -> None:
     for draft in ("基金总规模100亿元[3]。", "基金总规模100亿元。", "基金总规模100亿元[99]。", "基金总规模100亿元[0]。"):
         answer, _ = ask(FUND, draft)

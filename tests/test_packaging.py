@@ -19,7 +19,9 @@ PINNED = {
 EXTRAS = PROJECT["optional-dependencies"]
 
 
-@pytest.mark.parametrize("requirement", [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["milvus"]])
+@pytest.mark.parametrize(
+    "requirement", [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["milvus"], *EXTRAS["local-llm"]]
+)
 def test_each_dependency_is_pinned_within_its_range(requirement: str) -> None:
     parsed = Requirement(requirement)
     assert parsed.specifier.contains(PINNED[canonicalize_name(parsed.name)])

@@ -18,9 +18,9 @@ from app.answering.extractive import Finding, read
 from app.answering.facts import wrong_facts
 from app.answering.inquiry import Inquiry
 from app.answering.prompting import compose_prompt, is_order, repair_prompt, rewrite_prompt
-from app.answering.question import HOW, LIST, OPEN, WHICH, language_of, parse_question
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, language_of, parse_question
 from app.answering.replies import broken_note, fallback_note, partly_note
-from app.answering.support import THRESHOLD, lacks_kind
+from app.answering.support import THRESHOLD, lacks_focus, lacks_kind
 from app.answering.verification import EMPTY, Checked, Context, clean, verify
 from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn
 
@@ -87,7 +87,7 @@ class Composition:
     first_ms: float = 0.0
     """From the question to the first sentence that was shown."""
 
-    def write(self, model: ChatModel, seconds: float) -> Iterator[Said]:
+    def write(self, model: ChatModel, seconds: float) -> Generator[Said]:
         """Yield each sentence that stands while the model is writing. Raises ModelError; what was said stands."""
         if not self.evidence:
             return
@@ -148,13 +148,15 @@ class Composition:
 
     def _misses(self, checked: Checked) -> bool:
         """Tell a sentence that is true and yet has nothing of the kind that is asked for: no figure, no list, no name."""
-        questions = parse_parts(self.question)
-        finding = self.evidence[checked.cited[0] - 1]
-        fit, highlights = fit_of(questions[0], checked.text)
-        evidence = Evidence(
-            Passage(finding.chunk, 0.0, 1), finding.span, checked.text, 0.0, 0.0, 0.0, fit, 0.0, highlights
-        )
-        return len(questions) == 1 and lacks_kind(questions[0], evidence)
+        question, *others = parse_parts(self.question)
+        cited = [self.evidence[number - 1] for number in checked.cited]
+        fit, highlights = fit_of(question, checked.text)
+        passage = Passage(cited[0].chunk, 0.0, 1)
+        evidence = Evidence(passage, cited[0].span, checked.text, 0.0, 0.0, 0.0, fit, 0.0, highlights)
+        source = " ".join(part for finding in cited for part in (finding.text, *finding.chunk.heading))
+        is_field = any(finding.probability == 1.0 for finding in cited)
+        is_elsewhere = question.kind not in (FIGURE, DATE) and not is_field and lacks_focus(question, source)
+        return not others and (is_elsewhere or lacks_kind(question, evidence))
 
     def _say(self, checked: Checked) -> Said:
         for number in checked.cited:

@@ -80,12 +80,19 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
     )
 
 
+def lacks_focus(question: Question, source: str) -> bool:
+    """Tell a source that has nothing of the noun that is asked about (券商 of 「辅导券商是哪家」)."""
+    return _missing_focus(question, squeeze(source)) > 0.9
+
+
 def lacks_kind(question: Question, evidence: Evidence) -> bool:
-    """Tell a sentence that has nothing of the kind that is asked for: no figure, no list of members, no such noun."""
+    """Tell a sentence that has nothing of what is asked for: no figure, no list of members, no such noun, not the subject."""
     asks_figure = question.kind in (FIGURE, DATE)
-    near = squeeze(_clause_of_answer(evidence) if asks_figure else evidence.text)
+    sentence = squeeze(evidence.text)
+    near = squeeze(_clause_of_answer(evidence)) if asks_figure else sentence
     return (
         (asks_figure and evidence.fit == 0)
+        or (not asks_figure and lacks_focus(question, evidence.text))
         or _no_list(question, evidence) >= 1
         or _missing_wanted(question, near) > 0.9
     )
