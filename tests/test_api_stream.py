@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -40,7 +40,7 @@ class Slow(FakeAssistant):
         document_ids: Sequence[str] | None = None,
         answerer: str | None = None,
         passages: int | None = None,
-    ) -> Iterator[Step]:
+    ) -> Generator[Step]:
         steps = super().stream(question, history, document_ids, answerer, passages)
         try:
             yield next(steps)
@@ -129,7 +129,7 @@ def test_an_error_on_the_way_is_an_event(site: str) -> None:
 
 def test_a_bug_on_the_way_is_an_event_that_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(FakeAssistant):
-        def stream(self, *_: Any, **__: Any) -> Iterator[Step]:
+        def stream(self, *_: Any, **__: Any) -> Generator[Step]:
             yield from list(super().stream("基金"))[:2]
             raise RuntimeError("secret")
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,7 +39,7 @@ class WidgetAssistant(FakeAssistant):
         document_ids: Sequence[str] | None = None,
         answerer: str | None = None,
         passages: int | None = None,
-    ) -> Iterator[Step]:
+    ) -> Generator[Step]:
         self.histories.append(tuple(history))
         answer = self._answer(question, document_ids)
         yield Retrieved(answer.passages)

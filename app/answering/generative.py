@@ -152,7 +152,7 @@ class Composition:
         cited = [self.evidence[number - 1] for number in checked.cited]
         fit, highlights = fit_of(question, checked.text)
         passage = Passage(cited[0].chunk, 0.0, 1)
-        evidence = Evidence(passage, cited[0].span, checked.text, 0.0, 0.0, 0.0, fit, 0.0, highlights)
+        evidence = Evidence(passage, cited[0].span, checked.text, 0.0, 0.0, 0.0, fit, 0.0, 0.0, highlights)
         source = " ".join(part for finding in cited for part in (finding.text, *finding.chunk.heading))
         is_field = any(finding.probability == 1.0 for finding in cited)
         is_elsewhere = question.kind not in (FIGURE, DATE) and not is_field and lacks_focus(question, source)
