@@ -9,7 +9,7 @@ from tests.widget_site import WidgetAssistant
 
 
 def main(port: int, origin: str) -> None:
-    settings = Settings(allowed_origins=origin, feedback="")
+    settings = Settings(allowed_origins=origin, feedback="", chat_page=0)
     with listen("127.0.0.1", port) as listener:
         Server(create_app(WidgetAssistant(settings), settings)).run([listener])
 

@@ -234,6 +234,15 @@ def test_with_keys_the_chat_page_and_the_widget_go_on_working(keyed: TestClient)
     assert code_of(ask(keyed, origin=OWN)) == (401, "key_missing")
 
 
+def test_the_link_of_the_widget_to_a_source_can_be_followed(keyed: TestClient) -> None:
+    followed = {"sec-fetch-mode": "navigate", "sec-fetch-site": "cross-site"}
+    assert keyed.get("/api/documents/reply/source", headers=followed).status_code == 200
+    assert code_of(keyed.get("/api/documents/reply/source")) == (401, "key_missing")
+    assert code_of(keyed.get("/api/documents/reply", headers=followed)) == (401, "key_missing")
+    alone = client_of(api_keys=KEY, allowed_origins="")
+    assert code_of(alone.get("/api/documents/reply/source", headers=followed)) == (401, "key_missing")
+
+
 def test_a_key_in_a_page_of_another_site_is_no_token(keyed: TestClient) -> None:
     assert code_of(ask(keyed, origin=SITE, authorization=f"Bearer {KEY}")) == (403, "token_invalid")
     assert code_of(ask(keyed, origin=OTHER, authorization=f"Bearer {KEY}")) == (403, "origin_not_allowed")

@@ -36,7 +36,9 @@ Visit = Callable[..., Page]
 @pytest.fixture(scope="module")
 def talker(host_site: HostSite, tmp_path_factory: pytest.TempPathFactory) -> WidgetAssistant:
     feedback = tmp_path_factory.mktemp("feedback") / "feedback.sqlite"
-    return WidgetAssistant(Settings(allowed_origins=host_site.origin(), feedback=str(feedback), secret=SECRET))
+    return WidgetAssistant(
+        Settings(chat_page=0, allowed_origins=host_site.origin(), feedback=str(feedback), secret=SECRET)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def fulfil(route: Route, **fields: Any) -> None:
 
 @pytest.mark.model
 def test_the_real_answer_comes_with_its_evidence(assistant: Assistant, host_site: HostSite, visit_site: Visit) -> None:
-    settings = Settings(allowed_origins=host_site.origin(), index=assistant.settings.index)
+    settings = Settings(chat_page=0, allowed_origins=host_site.origin(), index=assistant.settings.index)
     question = "四类人才计划一共资助了多少人，花了多少钱？"
     answer = assistant.ask(question)
     real = Assistant(settings, assistant.store, assistant._encoder)
@@ -287,7 +289,7 @@ def test_a_token_that_expires_in_mid_conversation_is_renewed(home: str, host_sit
 
 
 def test_too_many_questions_are_answered_kindly(host_site: HostSite, visit_site: Visit) -> None:
-    settings = Settings(allowed_origins=host_site.origin(), feedback="", limit_minute=2)
+    settings = Settings(chat_page=0, allowed_origins=host_site.origin(), feedback="", limit_minute=2)
     with served(WidgetAssistant(settings)) as url:
         page = visit_site(host_site.publish("/limited", page_with(url)))
         open_panel(page)
@@ -299,7 +301,9 @@ def test_too_many_questions_are_answered_kindly(host_site: HostSite, visit_site:
 
 
 def test_a_busy_server_says_when_to_come_again(host_site: HostSite, visit_site: Visit) -> None:
-    settings = Settings(allowed_origins=host_site.origin(), feedback="", answers_at_once=1, answers_waiting=0)
+    settings = Settings(
+        chat_page=0, allowed_origins=host_site.origin(), feedback="", answers_at_once=1, answers_waiting=0
+    )
     talker = WidgetAssistant(settings)
     with served(talker) as url:
         home = host_site.publish("/busy", page_with(url))

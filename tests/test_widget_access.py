@@ -24,7 +24,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 @pytest.fixture(scope="module")
 def server(host_site: HostSite) -> Iterator[str]:
-    with served(WidgetAssistant(Settings(allowed_origins=host_site.origin(), feedback=""))) as url:
+    with served(WidgetAssistant(Settings(chat_page=0, allowed_origins=host_site.origin(), feedback=""))) as url:
         yield url
 
 

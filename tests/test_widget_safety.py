@@ -57,7 +57,7 @@ OLD_SCRIPTS = """<script>
 
 @pytest.fixture(scope="module")
 def talker(host_site: HostSite) -> WidgetAssistant:
-    return WidgetAssistant(Settings(allowed_origins=host_site.origin(), feedback=""))
+    return WidgetAssistant(Settings(chat_page=0, allowed_origins=host_site.origin(), feedback=""))
 
 
 @pytest.fixture(scope="module")
@@ -216,16 +216,19 @@ def test_a_printed_page_has_no_button(server: str, host_site: HostSite, visit_si
 
 @browser
 @needs_chromium
-def test_its_server_may_live_below_a_path(server: str, host_site: HostSite, visit_site: Visit) -> None:
-    script = {"Content-Type": "text/javascript"}
-    host_site.publish("/qa/v2/widget.js", (STATIC / "widget.js").read_text(encoding="utf-8"), script)
+def test_its_server_may_live_below_a_path(host_site: HostSite, visit_site: Visit) -> None:
+    settings = Settings(chat_page=0, allowed_origins=host_site.origin(), feedback="", root_path="/qa/v2")
     asked: list[str] = []
-    page = visit_site("about:blank")
-    page.on("request", lambda request: asked.append(request.url.removeprefix(host_site.origin())))
-    page.goto(host_site.publish("/below", page_with(f"{host_site.origin()}/qa/v2")))
-    open_panel(page)
-    expect(page.locator(".welcome")).to_be_visible()
-    assert "/qa/v2/api/token" in asked
+    with served(WidgetAssistant(settings)) as url:
+        frame = f'<iframe src="{url}/qa/v2/embed"></iframe>'
+        page = visit_site("about:blank")
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(host_site.publish("/below", page_with(f"{url}/qa/v2", body=frame)))
+        expect(page.frame_locator("iframe").locator(".chips button").first).to_be_visible()
+        open_panel(page)
+        ask(page, "基金多大？").locator(".cite").first.click()
+        expect(page.locator(".paper")).to_contain_text("完善科技成果转化机制")
+    assert [address for address in asked if address.startswith(url) and not address.startswith(f"{url}/qa/v2/")] == []
 
 
 @browser
@@ -254,7 +257,7 @@ def test_the_question_carries_the_token_and_no_cookie(server: str, host_site: Ho
 @browser
 @needs_chromium
 def test_html_stays_text_everywhere(host_site: HostSite, visit_site: Visit) -> None:
-    talker = WidgetAssistant(Settings(allowed_origins=host_site.origin(), feedback=""))
+    talker = WidgetAssistant(Settings(chat_page=0, allowed_origins=host_site.origin(), feedback=""))
     with served(talker) as url:
         quoted = EVIL.replace('"', "&quot;")
         page = visit_site(

@@ -109,7 +109,7 @@ class Access:
             return [*by_address, Client(f"token {self._check_token(shown, scope, caller)}")]
         if caller.is_foreign:
             raise ApiError(403, "token_invalid" if shown else "token_missing")
-        if self._keys:
+        if self._keys and not (self._allowed and _is_source_link(scope)):
             if not shown:
                 raise ApiError(401, "key_missing")
             if not is_key(shown, self._keys):
@@ -178,6 +178,15 @@ def is_key(shown: str, keys: Sequence[str]) -> bool:
 def _is_preflight(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     return scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+
+
+def _is_source_link(scope: Scope) -> bool:
+    """Tell a link of the widget that is followed to the file of a document: it can carry no token.
+
+    Where the widget may stand, any reader gets a token, and with it the whole text: the file tells nothing more.
+    """
+    is_file = path_of(scope).startswith("/api/documents/") and path_of(scope).endswith("/source")
+    return is_file and scope["method"] == "GET" and Headers(scope=scope).get("sec-fetch-mode") == "navigate"
 
 
 def _by_address(scope: Scope, text: str) -> list[Client]:
