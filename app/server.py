@@ -84,8 +84,8 @@ class Proxies:
     """Believes what a proxy says of a request (X-Forwarded-For, -Proto), if it is one of those that are trusted.
 
     From others these headers are taken out: whatever reads them further in would believe anybody. What names a host
-    (X-Forwarded-Host, X-Gradio-Server) is believed of nobody: the Host header says it. A proxy that is not trusted is
-    noted in `scope["youju.speaks_for_others"]`: its own address is not that of one reader.
+    (X-Forwarded-Host, X-Gradio-Server) is believed of nobody: the Host header says it. A proxy whose
+    readers are not known, for it is not trusted or does not name them, is noted in `scope["youju.speaks_for_others"]`.
     """
 
     UNWANTED = (b"forwarded", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix", b"x-gradio-server")
@@ -105,8 +105,8 @@ class Proxies:
         names = {name for name, _ in scope["headers"]}
         unwanted = self.UNWANTED if is_trusted else self.UNWANTED + self.BELIEVED
         scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] not in unwanted]}
+        scope["youju.speaks_for_others"] = is_trusted != (b"x-forwarded-for" in names)
         if not is_trusted:
-            scope["youju.speaks_for_others"] = b"x-forwarded-for" in names or b"forwarded" in names
             await self.app(scope, receive, send)
             return
         scope["client"] = (str(parse_address(address)), port)

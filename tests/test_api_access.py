@@ -341,6 +341,16 @@ def test_addresses_of_one_ipv6_network_are_one_reader() -> None:
     assert statuses == [200] * 10 + [429]
 
 
+def test_the_chat_page_is_limited_by_address() -> None:
+    with client_of(limit_minute=1, chat_page=1) as client:
+        statuses = [
+            client.post("/gradio_api/queue/join", json={}, headers={"origin": OWN}).status_code for _ in range(11)
+        ]
+        assert statuses.count(429) == 1
+        assert statuses[-1] == 429
+        assert client.get("/").status_code == 200
+
+
 def test_bytes_of_questions_are_limited() -> None:
     with client_of(limit_question_kb=1) as client:
         headers = {"origin": SITE, "authorization": f"Bearer {token_of(client)}"}

@@ -153,6 +153,13 @@ def test_forwarded_headers_of_others_are_not_believed() -> None:
         assert statuses == [200] * 10 + [429]
 
 
+def test_a_trusted_proxy_that_does_not_name_its_readers_is_one_address() -> None:
+    settings = Settings(limit_minute=1, chat_page=0, trusted_proxies="127.0.0.1")
+    with serving(create_app(FakeAssistant(), settings)) as url:
+        statuses = [httpx.post(f"{url}/api/ask", json={"question": "资助"}).status_code for _ in range(11)]
+    assert statuses == [200] * 10 + [429]
+
+
 def test_even_a_trusted_proxy_passes_no_host_on() -> None:
     with proxied(True) as url:
         page = httpx.get(

@@ -246,7 +246,11 @@ def test_a_question_that_is_cut_says_so() -> None:
 
 def test_nothing_static_names_another_host() -> None:
     for path in STATIC.iterdir():
-        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        if path.suffix == ".md":
+            continue  # for those who read the code, and never served
+        text = re.sub(
+            r"http://www\.w3\.org/2000/svg|https://qa\.example\.gov\.cn", "", path.read_text(encoding="utf-8")
+        )
         assert not re.search(r"https?:|//[a-z0-9-]+\.[a-z]{2,}|@import|url\(", text), path.name
 
 

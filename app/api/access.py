@@ -28,8 +28,10 @@ from app.origins import AllowedOrigin, Origin, is_allowed
 Area = Literal["api", "admin", "token", "public", "page"]
 PUBLIC = ("/widget.js", "/widget/", "/embed", "/demo", "/healthz", "/readyz")
 """What any page may load: the widget itself, which asks for a token before all else."""
-ASKING = ("/api/ask", "/api/ask/stream", "/api/search", "/v1/chat/completions", "/mcp")
-"""What costs an answer, and is therefore counted."""
+ASKING = ("/api/ask", "/api/ask/stream", "/api/search", "/api/feedback", "/v1/chat/completions", "/mcp")
+"""What costs an answer or a write, and is therefore counted."""
+CHAT_ASKING = "/gradio_api/queue/join"
+"""Where the chat page asks; it shows no token, so it is counted by address alone."""
 PREFLIGHT = {
     "access-control-allow-methods": "GET, POST, OPTIONS",
     "access-control-allow-headers": (
@@ -74,7 +76,7 @@ class Access:
         except ApiError as error:
             await error_response(scope, error)(scope, receive, send)
             return
-        if path.rstrip("/") in ASKING and scope["method"] in ("GET", "POST") and area == "api":
+        if path.rstrip("/") in (*ASKING, CHAT_ASKING) and scope["method"] in ("GET", "POST"):
             await self._counted(clients, scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -95,7 +97,7 @@ class Access:
             self._count(by_address)
             return []
         if area == "page":
-            return []
+            return by_address
         return self._identify(scope, area, caller, by_address)
 
     def _identify(self, scope: Scope, area: Area, caller: Caller, by_address: list[Client]) -> list[Client]:

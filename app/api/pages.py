@@ -37,7 +37,6 @@ def widget(request: Request) -> Response:
     headers = {
         "cache-control": f"public, max-age={SCRIPT_SECONDS}",
         "cross-origin-resource-policy": "cross-origin",
-        "access-control-allow-origin": "*",
     }
     return _file(request, "widget.js", headers)
 
