@@ -161,10 +161,10 @@ class Assistant:
         retriever = self._retriever  # The same to the end, whatever is built meanwhile.
         full = self._cut(stand_alone(question, _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)))
 
-        def retrieve(part: str) -> tuple[Passage, ...]:
-            return self._search(retriever, part, passages if part == full else None, document_ids)
+        def retrieve(part: str, count: int | None) -> tuple[Passage, ...]:
+            return self._search(retriever, part, count, document_ids)
 
-        return Inquiry(question, full, retriever.store, retrieve, self._similarity, document_ids)
+        return Inquiry(question, full, retriever.store, retrieve, self._similarity, document_ids, passages)
 
     def _in_full(self, inquiry: Inquiry, history: Sequence[Turn], model: ChatModel) -> Inquiry:
         """Let the model write a follow-up out where the rules' reading of it finds no answer; the better reading stays."""

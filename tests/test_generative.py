@@ -153,6 +153,20 @@ def test_a_follow_up_that_the_rules_cannot_read_is_written_out_by_the_model(ask:
     assert "问：长三角G60" in model.asked[0][1][1]
 
 
+@pytest.mark.parametrize("written", ["", "？？", "长" * 300, "\n\n"])
+def test_a_follow_up_that_is_written_out_badly_stays_as_it_is(ask: Ask, written: str) -> None:
+    answer, _ = ask("那它的体量大概是什么水平", written, history=(Turn(FUND, "基金总规模100亿元。"),))
+    assert "体量" in answer.understood_as
+
+
+def test_a_follow_up_lists_as_many_passages_as_were_asked_for(index: Path) -> None:
+    model = ScriptedModel(FUND, "基金总规模100亿元[1]。")
+    assistant = Assistant(Settings(answerer="llm", llm="x:y"), opened(index), ENCODER, model)
+    answer = assistant.ask("那它的体量大概是什么水平", (Turn(FUND),), passages=3)
+    assert answer.understood_as == FUND
+    assert len(answer.passages) == 3
+
+
 def test_a_follow_up_may_not_bring_in_what_nobody_said(ask: Ask) -> None:
     history = (Turn(FUND, "基金总规模100亿元。"),)
     answer, _ = ask("那它的体量大概是什么水平", "2019年杭州的基金有多少？", history=history)

@@ -37,6 +37,8 @@ ASK_ABOVE = THRESHOLD
 have no answer as have one, and a small model answers them all the same."""
 TRUSTED = 0.9
 """Evidence at least so likely to answer is quoted even if the model finds nothing in it, or nothing that stands."""
+REWRITTEN_CHARS = 200
+"""A question in full is no longer than this."""
 REPAIR_SECONDS = 3.0
 """With less time left nothing is repaired."""
 
@@ -241,6 +243,7 @@ def full_question(question: str, history: Sequence[Turn], model: ChatModel, seco
     lines = "".join(piece.text for piece in pieces).strip().splitlines()
     written = clean(lines[0]).removeprefix("问：").strip('“”"') if lines else ""
     said = [question, *(text for turn in history for text in (turn.question, turn.answer))]
-    if not written or len(written) > 200 or wrong_facts(written, said):
+    has_words = any(character.isalnum() for character in written)
+    if not has_words or len(written) > REWRITTEN_CHARS or wrong_facts(written, said):
         return ""
     return written

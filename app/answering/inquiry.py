@@ -19,9 +19,12 @@ class Inquiry:
     full: str
     """The question with what it takes from the conversation put in."""
     store: Store
-    retrieve: Callable[[str], tuple[Passage, ...]]
+    retrieve: Callable[[str, int | None], tuple[Passage, ...]]
+    """Question, how many passages (None: as many as the settings say) → the best, best first."""
     similarity: Similarity
     document_ids: Sequence[str] | None = None
+    passages: int | None = None
+    """How many passages the whole question is to list."""
     _ranked: dict[str, tuple[Passage, ...]] = field(default_factory=dict)
     _verdict: Verdict | None = None
 
@@ -36,14 +39,15 @@ class Inquiry:
     def search(self, part: str) -> tuple[Passage, ...]:
         """Return the passages for the question or a part of it, best first; each is searched for once."""
         if part not in self._ranked:
-            self._ranked[part] = self.retrieve(part)
+            self._ranked[part] = self.retrieve(part, self.passages if part == self.full else None)
         return self._ranked[part]
 
     def verdict(self) -> Verdict:
         """Return the sentences that answer by the rules alone."""
+        if self.is_greeting:
+            return NOTHING
         if self._verdict is None:
-            found = find_answer(self.full, self.search, self.similarity, self.store)
-            self._verdict = NOTHING if self.is_greeting else found
+            self._verdict = find_answer(self.full, self.search, self.similarity, self.store)
         return self._verdict
 
     def refusal(self) -> Refusal:

@@ -174,6 +174,8 @@ def wrong_owner(sentence: str, quotes: Sequence[str]) -> str:
     """
     text = plain(sentence)
     numbers = sorted(find_numbers(text), key=lambda number: number.start)
+    if _RESPECTIVELY.search(text):
+        return _wrong_order(numbers, [plain(quote) for quote in quotes])
     for number in numbers:
         sides = (_pieces(text, number, numbers), _pieces(text, number, numbers, only_behind=True))
         holding = [source for source in map(plain, quotes) if _has(number, source)]
@@ -183,6 +185,20 @@ def wrong_owner(sentence: str, quotes: Sequence[str]) -> str:
         ):
             return f"“{text[number.start : number.end]}”在所引原文中说的是别的"
     return ""
+
+
+_RESPECTIVELY = re.compile(r"分别|各[占为是有达]")
+
+
+def _wrong_order(numbers: Sequence[Number], quotes: Sequence[str]) -> str:
+    """Find that the figures of 「甲和乙分别为 34% 和 47%」 come in another order than in every quote that holds them."""
+    said = [(number.value, number.unit) for number in numbers if number.unit != "年"]
+    for quote in quotes:
+        there = [(other.value, other.unit) for other in sorted(find_numbers(quote), key=lambda other: other.start)]
+        rest = iter(there)
+        if all(figure in rest for figure in said):
+            return ""
+    return "数字的次序与所引原文不同" if len(said) > 1 else ""
 
 
 def _has(number: Number, quote: str) -> bool:
