@@ -60,9 +60,8 @@ class Assistant:
         encoder = load_encoder(settings.encoder, threads=settings.threads)
         store = open_store(settings, encoder.name, encoder.fingerprint)
         assistant = cls(settings, store, encoder, _model_of(settings))
-        assistant.ask(
-            "资金总额是多少？", answerer="extractive"
-        )  # The word lists are read at the first question: let no user wait for them.
+        # The word lists are read at the first question: let no user wait for them.
+        assistant.ask("资金总额是多少？", answerer="extractive")
         return assistant
 
     def refresh(self) -> bool:
@@ -82,7 +81,7 @@ class Assistant:
     @property
     def answerers(self) -> tuple[str, ...]:
         """Who can answer here."""
-        return ("extractive",)
+        return ("extractive", "llm") if self.model else ("extractive",)
 
     def check(self) -> None:
         """Raise IndexProblem if the index cannot be read at the moment; the message says what to do."""
