@@ -100,6 +100,7 @@ class FakeAssistant(Assistant):
 
     def __init__(self, documents: Sequence[Document] = (), settings: Settings | None = None) -> None:
         self.settings = settings or Settings(max_question_chars=200)
+        self.model = None
         self._held = {document.id: document for document in documents or [make_document()]}
         self.histories: list[tuple[Turn, ...]] = []
 
