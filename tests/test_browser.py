@@ -6,7 +6,7 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from app.assistant import Assistant
 from app.config import Settings
 from app.evidence import WINDOW_CHARS
 from app.feedback import FeedbackStore
-from app.types import Answer
+from app.types import Step
 from tests.fake_assistant import FUND, NEAR, REFERENCE, TALENT, FakeAssistant, make_document
 from tests.serving import CHROMIUM_FLAGS, served
 
@@ -246,9 +246,9 @@ def test_a_new_conversation_begins_afresh(site: str, visit: Callable[..., Page])
 
 def test_an_answer_under_way_can_be_stopped(visit: Callable[..., Page]) -> None:
     class Slow(FakeAssistant):
-        def ask(self, question: str, *rest: Any, **named: Any) -> Answer:
+        def stream(self, question: str, *rest: Any, **named: Any) -> Generator[Step]:
             time.sleep(3)
-            return super().ask(question, *rest, **named)
+            yield from super().stream(question, *rest, **named)
 
     with served(Slow()) as url:
         page = visit(url)

@@ -84,6 +84,7 @@ def test_a_passage_supports_itself(passage: str) -> None:
         ("1. 根据资料，基金总规模 100 亿元。[1]", "基金总规模 100 亿元。"),
         ("答案：基金总规模 100 亿元 。", "基金总规模 100 亿元。"),
         ("1.5 亿元", "1.5 亿元"),
+        ("（二是）基金总规模 100 亿元。", "基金总规模 100 亿元。"),
     ],
 )
 def test_a_sentence_is_freed_of_what_only_dresses_it(draft: str, expected: str) -> None:

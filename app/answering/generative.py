@@ -36,7 +36,9 @@ ASK_ABOVE = THRESHOLD
 """Evidence less likely than this to answer is not worth asking a model about: in the reply's questions twice as many there
 have no answer as have one, and a small model answers them all the same."""
 TRUSTED = 0.9
-"""Evidence at least so likely to answer is quoted even if the model finds nothing in it, or nothing that stands."""
+"""Evidence at least so likely to answer is quoted even if nothing stands that the model made of it."""
+TRUSTED_IN_SILENCE = 0.6
+"""Evidence at least so likely is quoted even if the model says that there is no answer: a small one often overlooks it."""
 REWRITTEN_CHARS = 200
 """A question in full is no longer than this."""
 REPAIR_SECONDS = 3.0
@@ -186,7 +188,7 @@ class Composition:
         if self.sentences:
             return self._written(quoted, fault)
         has_nothing = bool(self.says_nothing or self.dropped) and not fault
-        if has_nothing and quoted.confidence < TRUSTED:
+        if has_nothing and quoted.confidence < (TRUSTED if self.dropped else TRUSTED_IN_SILENCE):
             return _refused(quoted, refusal)
         if any(is_order(sentence.text) for sentence in quoted.sentences):
             return _refused(quoted, refusal)  # Text meant for the model is no answer of the document's.

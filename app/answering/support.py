@@ -94,7 +94,7 @@ def lacks_kind(question: Question, evidence: Evidence) -> bool:
         (asks_figure and evidence.fit == 0)
         or (not asks_figure and lacks_focus(question, evidence.text))
         or _no_list(question, evidence) >= 1
-        or _missing_wanted(question, near) > 0.9
+        or (question.wanted not in words("abstract_kinds") and _missing_wanted(question, near) > 0.9)
     )
 
 
