@@ -14,6 +14,8 @@ from app.assistant import Assistant
 from app.config import Settings
 from app.server import Server, listen, url_of
 
+BROWSER_MS = 20_000
+"""What a page is given to come to what is expected of it: two cores may have other work."""
 CHROMIUM_FLAGS = (
     "--headless",
     "--no-sandbox",

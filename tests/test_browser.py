@@ -21,8 +21,9 @@ from app.evidence import WINDOW_CHARS
 from app.feedback import FeedbackStore
 from app.types import Step
 from tests.fake_assistant import FUND, NEAR, REFERENCE, TALENT, FakeAssistant, make_document
-from tests.serving import CHROMIUM_FLAGS, served
+from tests.serving import BROWSER_MS, CHROMIUM_FLAGS, served
 
+expect.set_options(timeout=BROWSER_MS)
 CHROMIUM = shutil.which("chromium")
 DESK, PHONE = (1440, 900), (390, 844)
 Scheme = Literal["light", "dark"]

@@ -13,10 +13,11 @@ from app.assistant import said
 from app.config import Settings
 from app.types import Answer, Document, Retrieved, Step, Turn
 from tests.fake_assistant import FUND, TALENT, FakeAssistant, make_answer, make_document
-from tests.serving import CHROMIUM_FLAGS
+from tests.serving import BROWSER_MS, CHROMIUM_FLAGS
 
 SITE, STRANGER = "www.example.gov.cn", "www.example.com"
 """Host names that the browser is told are this machine: the department's site, and one that is not on the list."""
+expect.set_options(timeout=BROWSER_MS)
 NAMES = f"--host-resolver-rules=MAP {SITE} 127.0.0.1,MAP {STRANGER} 127.0.0.1"
 EVIL = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
 LONG = "无" * 40 + "x" * 300 + "مرحبا بالعالم"
