@@ -521,7 +521,7 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
       return JSON.parse(await this.send(method, path, options));
     }
 
-    // A refusal can't be read from another origin: where this file can be had but no token, the page is not allowed.
+    // A refusal can't be read (CORS): where this file comes but no token, the page is not allowed.
     async fetchToken() {
       try {
         const reply = await call("POST", "api/token", { language: this.language });
@@ -532,7 +532,11 @@ mark{forced-color-adjust:none;background:Mark;color:MarkText}
       } catch (error) {
         this.token = null;
         if (error.code !== "unreachable") throw error;
-        await call("GET", `widget.js?${Date.now()}`, { language: this.language });
+        try {
+          await fetch(`${BASE}widget.js?${Date.now()}`, { mode: "no-cors" });
+        } catch {
+          throw error;
+        }
         console.error(`YouJu: ${BASE} does not allow ${location.origin}; its operator sets YOUJU_ALLOWED_ORIGINS`);
         throw new Failure("not_allowed");
       }
