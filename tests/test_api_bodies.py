@@ -16,6 +16,8 @@ from app.config import Settings
 from tests.fake_assistant import FakeAssistant
 from tests.serving import serving
 
+pytestmark = pytest.mark.server
+
 JSON = {"content-type": "application/json"}
 
 

@@ -15,6 +15,8 @@ from tests.indexing import ENCODER, opened, store
 from tests.scripted_model import ScriptedModel
 from tests.serving import served
 
+pytestmark = pytest.mark.server
+
 QUESTION = "四类计划共资助了多少人？"
 TRUE, FALSE = "截至 2023 年底，四类计划共资助了 1 万余人[1]。", "总资助额 99 亿元[1]。"
 

@@ -20,6 +20,8 @@ from tests.fake_assistant import FUND, TALENT, TEXT, FakeAssistant, make_documen
 from tests.serving import served, serving
 from tests.test_api import SCHEMA
 
+pytestmark = pytest.mark.server
+
 KEY = "a-key-of-the-test-1234"
 
 

@@ -14,6 +14,8 @@ from app.config import Settings
 from tests.fake_assistant import FUND, REFERENCE, TALENT, FakeAssistant
 from tests.serving import served, serving
 
+pytestmark = pytest.mark.server
+
 KEY = "a-key-of-the-test-1234"
 MARKED = f"{FUND} [1] {TALENT} [2]"
 SOURCES = f"\n\n[1] {REFERENCE}：「{FUND}」\n[2] {REFERENCE}：「{TALENT}」"

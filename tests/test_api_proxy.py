@@ -17,6 +17,8 @@ from app.config import Settings
 from tests.fake_assistant import TALENT, FakeAssistant
 from tests.serving import CHROMIUM_FLAGS, serving, stoppable
 
+pytestmark = pytest.mark.server
+
 NOT_FORWARDED = ("host", "connection", "transfer-encoding", "content-length", "accept-encoding")
 SITE = "https://www.example.gov.cn"
 PUBLIC = "qa.example.gov.cn"

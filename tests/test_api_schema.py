@@ -20,6 +20,8 @@ from app.api import create_app
 from app.config import Settings
 from tests.fake_assistant import FakeAssistant, make_document
 
+pytestmark = pytest.mark.server
+
 EXAMPLES = 30
 KEY = "a-key-of-the-test-1234"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -21,6 +21,8 @@ from tests.fake_assistant import FUND, TALENT, FakeAssistant
 from tests.serving import served, serving
 from tests.test_api import SCHEMA
 
+pytestmark = pytest.mark.server
+
 Event = tuple[str, Any]
 
 

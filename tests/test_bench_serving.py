@@ -12,6 +12,8 @@ from evals.bench.serving import _rows
 from tests.fake_assistant import FakeAssistant
 from tests.serving import serving
 
+pytestmark = pytest.mark.server
+
 QUESTIONS = ("资助了多少人？", "基金多大？", "写一首诗")
 
 

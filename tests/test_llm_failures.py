@@ -20,6 +20,8 @@ from tests import scripted_model as scripts
 from tests.indexing import ENCODER, opened, store
 from tests.scripted_model import Handler, Script, scripted_server
 
+pytestmark = pytest.mark.server
+
 KEY = "sk-secret-0123456789"
 QUESTION = "长三角G60科创走廊科技成果转化基金总规模多大？"
 RIGHT = "基金总规模 100 亿元。[1]"
