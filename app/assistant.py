@@ -18,6 +18,7 @@ from app.cache import CachedEncoder
 from app.config import Settings
 from app.encoders import load_encoder
 from app.errors import ModelError, NotFoundError, QuestionError
+from app.reader import load_reader
 from app.retrieval import Retriever
 from app.stores import open_store
 from app.types import (
@@ -27,6 +28,7 @@ from app.types import (
     Document,
     Encoder,
     Passage,
+    Reader,
     Refusal,
     Retrieved,
     Said,
@@ -44,11 +46,19 @@ HISTORY_TURNS = 6
 class Assistant:
     """Answers questions from one index. Safe to use from several threads."""
 
-    def __init__(self, settings: Settings, store: Store, encoder: Encoder, model: ChatModel | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        encoder: Encoder,
+        model: ChatModel | None = None,
+        reader: Reader | None = None,
+    ) -> None:
         self.settings = settings
         self.model = model
         self._encoder = CachedEncoder(encoder)
-        self._retriever = Retriever(store, self._encoder, settings.dense_weight)
+        self._reader = reader
+        self._retriever = Retriever(store, self._encoder, settings.dense_weight, reader)
         self._seen = store.version
 
     @classmethod
@@ -59,7 +69,7 @@ class Assistant:
         """
         encoder = load_encoder(settings.encoder, threads=settings.threads)
         store = open_store(settings, encoder.name, encoder.fingerprint)
-        assistant = cls(settings, store, encoder, _model_of(settings))
+        assistant = cls(settings, store, encoder, _model_of(settings), load_reader(settings.reader, settings.threads))
         # The word lists are read at the first question: let no user wait for them.
         assistant.ask("资金总额是多少？", answerer="extractive")
         return assistant
@@ -75,7 +85,7 @@ class Assistant:
             return False
         self._seen = newest
         store = open_store(self.settings, self._encoder.name, self._encoder.fingerprint)
-        self._retriever = Retriever(store, self._encoder, self.settings.dense_weight)
+        self._retriever = Retriever(store, self._encoder, self.settings.dense_weight, self._reader)
         return True
 
     @property

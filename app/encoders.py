@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,15 +47,12 @@ class OnnxEngine:
     """
 
     def __init__(self, folder: Path = SHIPPED_FOLDER, threads: int = 0) -> None:
-        from onnxruntime import InferenceSession, SessionOptions
         from tokenizers import Tokenizer
 
         self.fingerprint = check_files(folder)
         self.threads = threads or os.cpu_count() or 1
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        options = SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        self._session = open_session(folder / "model.onnx")
         self.dim = int(self._session.get_outputs()[0].shape[1])
 
     def pieces(self, text: str) -> list[int]:
@@ -83,6 +81,15 @@ class OnnxEngine:
                     if progress is not None:
                         progress(done, len(texts))
         return vectors
+
+
+def open_session(path: Path) -> Any:
+    """Open an ONNX model for runs on one core each; several threads may run it at once."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    return InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def equal_lengths(pieces: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -159,9 +166,9 @@ class SentenceTransformerEncoder:
         return digest.hexdigest()[:16]
 
 
-def check_files(folder: Path) -> str:
+def check_files(folder: Path, maker: str = "python -m app.models.build") -> str:
     """Compare a model folder with its SHA256SUMS. Returns its fingerprint. Raises EncoderError if a file differs."""
-    repair = "Install YouJu again, or make the model anew: python -m app.models.build"
+    repair = f"Install YouJu again, or make the model anew: {maker}"
     try:
         sums = (folder / "SHA256SUMS").read_text(encoding="ascii")
         for line in sums.splitlines():

@@ -3,6 +3,7 @@
 Offsets are Python code points of `Document.text`, half open.
 """
 
+import math
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -87,9 +88,48 @@ class Chunk:
     heading: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What a reader makes of a question and a passage. Every score is higher for a better passage."""
+
+    relevance: float
+    """How well the passage answers in comparison with others (a logit)."""
+    answerable: float
+    """Whether it answers at all (a logit)."""
+    places: tuple[tuple[int, int], ...]
+    """Offsets in the passage's text of the pieces it was read in."""
+    marks: Vectors
+    """Log-likelihood that an answer starts and ends with each piece, float32 (pieces, 2)."""
+
+    def share(self, start: int, end: int) -> float:
+        """Return how likely an answer in this passage starts within [start, end) of the text, 0 to 1."""
+        inside = [i for i, (a, b) in enumerate(self.places) if start < b and a < end]
+        return float(np.exp(self.marks[inside, 0]).sum()) if inside else 0.0
+
+    @property
+    def probability(self) -> float:
+        """How likely the passage answers, 0 to 1."""
+        return 1 / (1 + math.exp(-self.answerable))
+
+    def best_span(self, start: int = 0, end: int = 1 << 30) -> tuple[int, int, float]:
+        """Return the likeliest answer within [start, end) of the text and its log-likelihood; empty if none fits."""
+        inside = [i for i, (a, b) in enumerate(self.places) if start <= a < b <= end]
+        if not inside:
+            return start, start, -math.inf
+        low, high = inside[0], inside[-1] + 1
+        scores = self.marks[low:high, :1] + self.marks[low:high, 1]
+        scores = np.where(np.tri(high - low, k=-1) + (1 - np.tri(high - low, k=LONGEST_ANSWER)), -np.inf, scores)
+        first, last = np.unravel_index(int(np.argmax(scores)), scores.shape)
+        return self.places[low + first][0], self.places[low + last][1], float(scores[first, last])
+
+
+LONGEST_ANSWER = 90
+"""Pieces of the longest short answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A retrieved chunk. `score` is the fused z-score (higher is closer), `rank` starts at 1."""
+    """A retrieved chunk. `score` is the fused score (higher is closer), `rank` starts at 1."""
 
     chunk: Chunk
     score: float
@@ -98,6 +138,8 @@ class Passage:
     """Cosine of question and chunk, -1 to 1."""
     sparse: float = 0.0
     """BM25 score of the chunk, 0 or more."""
+    reading: Reading | None = None
+    """What the reader makes of it, if there is a reader and the chunk ranked high enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +346,14 @@ class Encoder(Protocol):
 
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Embed passages. Returns float32 (n, dim), unit length; a higher dot product is closer."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads passages for a question: which answers, and where."""
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> tuple[Reading, ...]:
+        """Read passages, given as (title and headings, text), for a question. Spans are offsets in the text."""
         ...
 
 

@@ -15,7 +15,7 @@ APP = ROOT / "app"
 LAYERS = (
     ("types", "errors"),
     ("text", "config", "origins", "addresses"),
-    ("loading", "chunking", "encoders", "models", "cache", "generations"),
+    ("loading", "chunking", "encoders", "reader", "models", "cache", "generations"),
     ("stores",),
     ("retrieval", "building"),
     ("answering",),
@@ -51,7 +51,7 @@ HEAVY = {
     "xllamacpp": "llm/local.py",
 }
 """The one file that may import each library; app/models, which makes and describes models, may import those of models."""
-MODEL_LIBRARIES = ("sentence_transformers", "torch", "transformers", "onnxruntime")
+MODEL_LIBRARIES = ("opencc", "sentence_transformers", "torch", "transformers", "onnxruntime")
 
 
 def name_of(path: Path) -> str:
@@ -157,11 +157,12 @@ def test_only_the_settings_read_the_environment() -> None:
 
 
 def test_only_the_command_line_prints() -> None:
-    """app.models.build is a script, and says what it does."""
+    """app.models.build and train_reader are scripts, and say what they do."""
     assert {name for name, tree in TREES.items() if "print" in calls(tree)} <= {
         "app.cli",
         "app.server",
         "app.models.build",
+        "app.models.train_reader",
     }
 
 

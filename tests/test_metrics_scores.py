@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import bootstrap, ttest_rel  # type: ignore[import-untyped]
+from scipy.stats import bootstrap, ttest_rel
 from sklearn.calibration import calibration_curve  # type: ignore[import-untyped]
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score  # type: ignore[import-untyped]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.retrieval import CANDIDATES, Retriever, fuse, standardise
-from app.types import Candidates, Chunk, Document, Span, Vectors
+from app.retrieval import CANDIDATES, READER_WEIGHT, Retriever, fuse, standardise
+from app.types import Candidates, Chunk, Document, Reading, Span, Vectors
 from tests.conftest import HashingEncoder
 
 
@@ -124,3 +124,38 @@ def test_the_weight_of_the_dense_score_decides() -> None:
     store = FixedStore([0, 1], floats(0.9, 0.1), floats(1, 2))
     best = [Retriever(store, HashingEncoder(), weight).retrieve("基金", 1)[0].chunk.id for weight in (0.0, 1.0)]
     assert best == ["c1", "c0"]
+
+
+class FixedReader:
+    """Gives passages the answerable logits it was made with, and remembers what it read."""
+
+    def __init__(self, *logits: float) -> None:
+        self.logits = logits
+        self.read_passages: list[tuple[str, str]] = []
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> tuple[Reading, ...]:
+        self.read_passages = list(passages)
+        nothing = np.zeros((0, 2), np.float32)
+        return tuple(Reading(logit, logit, (), nothing) for logit in self.logits[: len(passages)])
+
+
+def test_what_the_reader_takes_for_an_answer_comes_first() -> None:
+    document = Document("文件", "标题", "科" * 10)
+    store = FixedStore([0, 1, 2], floats(0.9, 0.8, 0.1), floats(3, 2, 1), {"文件": document})
+    plain = Retriever(store, HashingEncoder()).retrieve("科技", 3)
+    reader = FixedReader(-40, 40, -40)
+    ranked = Retriever(store, HashingEncoder(), reader=reader).retrieve("科技", 3)
+    assert [passage.chunk.id for passage in plain] == ["c0", "c1", "c2"]
+    assert [passage.chunk.id for passage in ranked] == ["c1", "c0", "c2"]
+    assert [passage.rank for passage in ranked] == [1, 2, 3]
+    assert ranked[0].score == pytest.approx(plain[1].score + READER_WEIGHT * 40)
+    assert reader.read_passages == [("标题", "科")] * 3
+
+
+def test_passages_too_far_down_to_be_read_stay_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.retrieval.READ", 2)
+    store = FixedStore([0, 1, 2], floats(0.9, 0.8, 0.7), floats(3, 2, 1), {"文件": Document("文件", "标题", "科" * 10)})
+    ranked = Retriever(store, HashingEncoder(), reader=FixedReader(-50, -60)).retrieve("科技", 3)
+    assert [passage.chunk.id for passage in ranked] == ["c0", "c1", "c2"]
+    assert ranked[2].reading is None
+    assert ranked[2].score <= ranked[1].score

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from app.answering import spans
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, WHERE, WHICH, WHO, YEAR, Question, Term
+from app.answering.short_answer import short_answer
 from app.loading import fields as keys
 from app.text import split_sentences
 from app.types import Document, Passage, Span
@@ -38,6 +39,14 @@ class Evidence:
     """1 if plans are asked for and it tells plans, -1 if it does not, -0.5 if it tells plans and what was done is asked for."""
     highlights: tuple[tuple[int, int], ...]
     """Offsets of the short answer inside the sentence."""
+    located: float = 0.0
+    """How likely the reader finds the answer to start in this sentence, if its passage answers, 0 to 1."""
+
+    @property
+    def read(self) -> float:
+        """How likely the reader takes the sentence for the answer, 0 to 1; 0 without a reader."""
+        reading = self.passage.reading
+        return reading.probability * self.located if reading else 0.0
 
 
 def sentences_of(passage: Passage, document: Document) -> list[Span]:
@@ -58,6 +67,7 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
     if _POINTS_BACK.match(text):
         said += squeeze(_sentence_before(document.text, span, passage.chunk.span))
     fit, highlights = fit_of(question, text)
+    inside = Span(span.start - passage.chunk.span.start, span.end - passage.chunk.span.start)
     return Evidence(
         passage=passage,
         span=span,
@@ -68,7 +78,8 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         fit=fit,
         year=_year_match(question, squeeze(text)),
         time=_time_match(question, text, passage.chunk.heading),
-        highlights=highlights,
+        highlights=(found,) if (found := short_answer(question.original, passage, inside)) else highlights,
+        located=passage.reading.share(inside.start, inside.end) if passage.reading else 0.0,
     )
 
 

