@@ -7,7 +7,7 @@ the questions and streams the answers.
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -207,24 +207,23 @@ def build_chat(assistant: Assistant, feedback: FeedbackStore) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         conversation = gr.State(Conversation())
         with gr.Row(elem_id="masthead"):
-            gr.HTML((STATIC / "masthead.html").read_text(encoding="utf-8"), elem_id="brand", apply_default_css=False)
+            _html((STATIC / "masthead.html").read_text(encoding="utf-8"), elem_id="brand")
             clear = gr.Button("新对话", elem_id="clear", size="sm")
         with gr.Row(elem_id="room"):
             with gr.Column(elem_id="talk"):
                 with gr.Column(elem_id="log"):
-                    past = gr.HTML("", elem_id="past", apply_default_css=False)
-                    latest = gr.HTML(chat.welcome, elem_id="latest", apply_default_css=False)
+                    past = _html("", elem_id="past")
+                    latest = _html(chat.welcome, elem_id="latest")
                 with gr.Row(elem_id="composer"):
                     box = _question_box()
                     send = gr.Button("发送", variant="primary", elem_id="send")
                     stop = gr.Button("停止", elem_id="stop")
-                gr.HTML(_footnote(chat.is_written), elem_id="footnote", apply_default_css=False)
+                _html(_footnote(chat.is_written), elem_id="footnote")
             with gr.Column(elem_id="reading"):
-                reading = gr.HTML(
+                reading = _html(
                     chat.desk,
                     elem_id="evidence",
-                    apply_default_css=False,
-                    js_on_load=(STATIC / "chat.js").read_text(encoding="utf-8"),
+                    js_on_load="youjuChat",
                     server_functions=[open_document, more_text, rate],
                 )
         outputs = [box, past, latest, reading, conversation]
@@ -245,7 +244,11 @@ def build_chat(assistant: Assistant, feedback: FeedbackStore) -> gr.Blocks:
 
 def mount_chat(app: FastAPI, assistant: Assistant, feedback: FeedbackStore) -> None:
     """Mount the page at `/` of an application, with nothing in it that another machine would have to serve."""
-    app.add_middleware(OwnHead)
+    strict, script, style = (
+        (STATIC / name).read_text(encoding="utf-8") for name in ("strict.js", "chat.js", "chat.css")
+    )
+    first = f"<script>{strict}</script><script>{script}</script>"
+    app.add_middleware(OwnHead, first=first, last=f"<style>{style}</style>")
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -271,7 +274,6 @@ def _mount(app: FastAPI, assistant: Assistant, feedback: FeedbackStore) -> None:
         max_file_size="1kb",
         favicon_path=str(STATIC / "icon.svg"),
         theme=_theme(),
-        head=f"<style>{(STATIC / 'chat.css').read_text(encoding='utf-8')}</style>",
     )
 
 
@@ -284,6 +286,11 @@ def _theme() -> Any:
     """Return a theme of system fonts; its ground is that of chat.css, so that the page does not flash while loading."""
     theme = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"])
     return theme.set(body_background_fill="#f4f1ea", body_background_fill_dark="#161412")
+
+
+def _html(value: str | Callable[[], str], *, elem_id: str, js_on_load: str | None = None, **more: Any) -> gr.HTML:
+    """Return a place for HTML without Gradio's style; `js_on_load` names a function of static/ (see strict.js)."""
+    return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=js_on_load, **more)
 
 
 def _footnote(is_written: bool) -> str:

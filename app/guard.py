@@ -8,18 +8,19 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PREVIEW = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>|<link rel="manifest"[^>]*>')
+STYLE_ATTRIBUTE = re.compile(rb'(<(?:html|body|gradio-app)\b[^>]*?)\s+style="[^"]*"')
+INLINE = re.compile(rb"<(?:script|style)\b")
 
 OWN_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """For whatever is no page: errors, JSON, files."""
 CHAT_POLICY = "; ".join(
     (
         "default-src 'self'",
-        # Gradio starts from four inline scripts, which get a nonce (hashes would not do: one holds the configuration,
-        # which differs from session to session). 'unsafe-eval' has to stay: Gradio compiles js_on_load and the
-        # templates of gr.HTML with new Function; without it the page stays blank.
-        "script-src 'self' 'nonce-{nonce}' 'unsafe-eval'",
-        # Svelte sets style attributes, and Gradio adds <style> elements from its bundle, which know no nonce.
-        "style-src 'self' 'unsafe-inline'",
+        # Gradio starts from inline scripts and styles, which get a nonce (hashes would not do: one holds the
+        # configuration, which differs from session to session). What it would compile and set inline while it runs,
+        # static/strict.js does in ways that need no leave.
+        "script-src 'self' 'nonce-{nonce}'",
+        "style-src 'self' 'nonce-{nonce}'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
         "connect-src 'self'",
@@ -80,14 +81,17 @@ class StreamStop:
 
 
 class OwnHead:
-    """Takes Gradio's link preview, with its picture from another host, out of the page's head; names the language.
+    """Puts what is ours into the page's head, and takes out what the page's policy forbids or another host would serve.
 
-    Gives the page's scripts a nonce. What the page holds of documents or users stands in JSON or HTML in which every `<`
-    is escaped, so a literal `<script` is always Gradio's own.
+    Out go Gradio's link preview, with its picture from another host, and style attributes; scripts and styles get a nonce.
+    What the page holds of documents or users stands in JSON or HTML in which every `<` is escaped, so a literal `<script`
+    or `<style` is always Gradio's or ours.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, first: str, last: str) -> None:
+        """Take HTML for the beginning of the head, before Gradio's scripts, and for its end, after Gradio's styles."""
         self.app = app
+        self.first, self.last = first.encode(), last.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and scope["path"].removeprefix(scope.get("root_path", "")) in ("", "/")
@@ -108,7 +112,9 @@ class OwnHead:
             if not message.get("more_body", False):
                 nonce = secrets.token_urlsafe(16)
                 page = PREVIEW.sub(b"", bytes(body)).replace(b'lang="en"', b'lang="zh-CN"', 1)
-                page = page.replace(b"<script", f'<script nonce="{nonce}"'.encode())
+                page = STYLE_ATTRIBUTE.sub(rb"\1", page)
+                page = page.replace(b"<head>", b"<head>" + self.first, 1).replace(b"</head>", self.last + b"</head>", 1)
+                page = INLINE.sub(rf'\g<0> nonce="{nonce}"'.encode(), page)
                 headers = MutableHeaders(scope=begun[0])
                 headers["content-length"] = str(len(page))
                 headers["content-security-policy"] = CHAT_POLICY.replace("{nonce}", nonce)

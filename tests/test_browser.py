@@ -375,3 +375,24 @@ def luminance(colour: str) -> float:
     channels = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_page_compiles_nothing_and_takes_nothing_inline(
+    site: str, contexts: Callable[[int, int, Scheme], BrowserContext]
+) -> None:
+    page = contexts(*DESK, "light").new_page()
+    page.goto(site)
+    expect(page.locator("#question textarea")).to_be_visible(timeout=BROWSER_MS)
+    # In a task of the page's own: what the driver evaluates itself may compile.
+    attempt = """make => new Promise(resolve => setTimeout(() => {
+        try { resolve(make("return 1")()) } catch (error) { resolve(error.name) }
+    }))"""
+    for compiler in ("window.Function", "(() => {}).constructor", "window.eval"):
+        assert page.evaluate(f"() => ({attempt})({compiler})") == "EvalError"
+    bait = '<img src="data:," onerror="window.ran = 1"><p id=dyed style="color: rgb(1, 2, 3)">x</p>'
+    page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", bait)
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), { text: 'window.ran = 1' }))")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.ran") is None
+    assert page.evaluate("getComputedStyle(document.getElementById('dyed')).color") != "rgb(1, 2, 3)"
+    page.close()
