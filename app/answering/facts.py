@@ -6,6 +6,7 @@ Each check returns why a sentence fails, in one line for the reader and for the 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import rjieba
@@ -31,8 +32,25 @@ def is_chinese(text: str) -> bool:
     return CHINESE.search(text) is not None
 
 
-def wrong_number(sentence: str, quotes: Sequence[str]) -> str:
-    """Find a number with its unit and bound that no quote holds, or digits of a word that none holds."""
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stands around the quotes, and what of a sentence it may carry beside them."""
+
+    headings: str = ""
+    """Titles and headings: a place, a description or a word with a numeral in it (长三角) that they name."""
+    paragraphs: str = ""
+    """The paragraphs that the quotes are from: what is only described (人才计划)."""
+    issuer: str = ""
+    """Who issued the documents: the place that 本市 means."""
+    question: str = ""
+    """Words that are not quite made up; never a fact."""
+
+
+NO_CONTEXT = Context()
+
+
+def wrong_number(sentence: str, quotes: Sequence[str], headings: str = "") -> str:
+    """Find a number with its unit and bound that no quote holds, or digits of a word that no quote or heading holds."""
     text, sources = plain(sentence), [plain(quote) for quote in quotes]
     held = [number for source in sources for number in find_numbers(source)]
     for number in find_numbers(text):
@@ -43,12 +61,32 @@ def wrong_number(sentence: str, quotes: Sequence[str]) -> str:
         if not any(_bounds_agree(number, other) for other in same):
             return f"“{shown}”的界限与所引原文不同（以上、以下、超过、不足）"
     for run in uncounted(text):
-        if not any(run.rstrip(_ENDS) in source for source in sources):
+        if not any(run.rstrip(_ENDS) in source for source in (*sources, plain(headings))):
             return f"所引原文没有“{run}”"
     return ""
 
 
 _ENDS = "，。；：、！？,;:!?.）)”》」』"
+
+
+def mend_units(sentence: str, quotes: Sequence[str]) -> str:
+    """Return a sentence with units that it shortens put as the quotes have them: 35岁 as 35周岁, 十五日 as 十五个工作日.
+
+    Only where the quotes hold the value with that one unit alone.
+    """
+    held = [number for quote in quotes for number in find_numbers(plain(quote))]
+    text = plain(sentence)
+    for number in find_numbers(text):
+        same = [other for other in held if other.value == number.value]
+        units = {other.unit for other in same}
+        own = text[number.start : number.end]
+        if len(units) != 1 or any(_is_same(number, other) for other in same) or not own.endswith(number.unit):
+            continue
+        (unit,) = units
+        if number.unit and unit.endswith(number.unit):
+            spaced = r"\s*".join(map(re.escape, own))
+            sentence = re.sub(spaced, lambda found: found.group().removesuffix(number.unit) + unit, sentence, count=1)  # noqa: B023
+    return sentence
 
 
 def _is_same(number: Number, other: Number) -> bool:
@@ -99,8 +137,8 @@ def _strings(sentence: str) -> Iterator[str]:
         yield from (part for part in pattern.findall(sentence) if rewrite(plain(part)))
 
 
-def wrong_name(sentence: str, quotes: Sequence[str], context: str = "") -> str:
-    """Find a Latin or a Chinese name that no quote holds; what is only described (人才计划) may stand in the context."""
+def wrong_name(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
+    """Find a Latin or a Chinese name that no quote holds, nor the part of the context that may carry it."""
     cited = re.sub(r"\s+", "", plain("\n".join(quotes)))
     latin = {word.lower() for quote in quotes for word in _latin_words(quote)}
     for word in _latin_names(sentence):
@@ -108,12 +146,17 @@ def wrong_name(sentence: str, quotes: Sequence[str], context: str = "") -> str:
             return f"所引原文没有“{word}”"
     if not is_chinese(sentence):
         return _wrong_english_name(sentence, cited, latin)
+    around = plain(context.headings)
+    places = plain(context.headings + (context.issuer if _HERE.search(cited) else ""))
     names = [
-        *_chinese_names(sentence),
-        *_scopes(sentence),
-        *(name for name in _described(sentence) if name not in plain(context)),
+        *(name for name in _chinese_names(sentence) if name not in words("places") or name not in places),
+        *(scope for scope in _scopes(sentence) if scope not in words("places") or scope not in places),
+        *(name for name in _described(sentence) if name not in around + plain(context.paragraphs)),
     ]
     return next((f"所引原文没有“{name}”" for name in names if not _names_alike(name, cited)), "")
+
+
+_HERE = re.compile(r"[本我全][市省区县州]")
 
 
 def _latin_words(text: str) -> list[str]:
@@ -226,12 +269,14 @@ def _before_ending(pattern: re.Pattern[str], text: str) -> Iterator[str]:
             yield before + ending
 
 
-def wrong_facts(sentence: str, quotes: Sequence[str], context: str = "") -> str:
+def wrong_facts(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
     """Return the first fact of a sentence that the quotes do not hold (promise P2), or nothing."""
     stated = MARK.sub("", sentence)
     if not any(rewrite(plain(quote)) for quote in quotes):
         return "没有引证"
-    checks = (wrong_number, wrong_range, wrong_string)
-    return next((reason for check in checks if (reason := check(stated, quotes))), "") or wrong_name(
-        stated, quotes, context
+    return (
+        wrong_number(stated, quotes, context.headings)
+        or wrong_range(stated, quotes)
+        or wrong_string(stated, quotes)
+        or wrong_name(stated, quotes, context)
     )

@@ -15,13 +15,13 @@ from app.answering.citations import make_citation
 from app.answering.conversation import parse_parts
 from app.answering.drafts import Draft, read_drafts
 from app.answering.extractive import Finding, read
-from app.answering.facts import wrong_facts
+from app.answering.facts import Context, wrong_facts
 from app.answering.inquiry import Inquiry
 from app.answering.prompting import compose_prompt, is_order, repair_prompt, rewrite_prompt
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, language_of, parse_question
 from app.answering.replies import broken_note, fallback_note, partly_note
 from app.answering.support import THRESHOLD, lacks_focus, lacks_kind
-from app.answering.verification import EMPTY, Checked, Context, clean, verify
+from app.answering.verification import EMPTY, Checked, clean, verify
 from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn
 
 EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 300
@@ -140,15 +140,19 @@ class Composition:
         if draft.says_nothing:
             self.says_nothing = True
             return None
-        headings = " ".join(part for f in self.evidence for part in (f.document.title, *f.chunk.heading))
-        context = Context(headings, self.question)
-        checked = verify(draft.text, draft.cited, [finding.text for finding in self.evidence], context)
+        checked = verify(draft.text, draft.cited, [finding.text for finding in self.evidence], self._context())
         if checked.stands and self._misses(checked):
             checked = replace(checked, reason="没有回答所问")
         is_said = checked.text in [sentence.text for sentence in self.sentences]
         is_empty = checked.reason == EMPTY and not any(character.isdigit() for character in checked.text)
         is_lead_in = checked.text.endswith(("：", ":")) or is_empty
         return None if is_said or is_lead_in else checked
+
+    def _context(self) -> Context:
+        headings = " ".join(part for f in self.evidence for part in (f.document.title, *f.chunk.heading))
+        paragraphs = "\n".join(f.chunk.text for f in self.evidence)
+        issuers = " ".join(field.value for f in self.evidence if (field := f.document.field("发文机关")))
+        return Context(headings, paragraphs, issuers, self.question)
 
     def _misses(self, checked: Checked) -> bool:
         """Tell a sentence that is true and yet has nothing of the kind that is asked for: no figure, no list, no name."""

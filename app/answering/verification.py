@@ -13,7 +13,15 @@ from itertools import combinations
 
 import rjieba
 
-from app.answering.facts import MARK, english_in_chinese, is_chinese, wrong_facts
+from app.answering.facts import (
+    MARK,
+    NO_CONTEXT,
+    Context,
+    english_in_chinese,
+    is_chinese,
+    mend_units,
+    wrong_facts,
+)
 from app.answering.lexicon import synonyms, words
 from app.answering.numerals import Number, find_numbers, plain, rewrite
 from app.answering.relations import CHECKS, CHECKS_OF_CLOSEST
@@ -54,17 +62,6 @@ class Checked:
         return not self.reason
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What stands around the passages: a word of their headings, or of the question, is not quite made up."""
-
-    headings: str = ""
-    question: str = ""
-
-
-NO_CONTEXT = Context()
-
-
 def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: Context = NO_CONTEXT) -> Checked:
     """Check one sentence of a draft against numbered passages (from 1), first those it cites, then all."""
     text = clean(draft)
@@ -76,9 +73,10 @@ def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: C
     reason = ""
     for numbers in _candidates(text, own, passages):
         quotes = [passages[number - 1] for number in numbers]
-        failed = find_fault(text, quotes, context)
+        mended = mend_units(text, quotes)
+        failed = find_fault(mended, quotes, context)
         if not failed:
-            return Checked(text, numbers)
+            return Checked(mended, numbers)
         if not reason or set(numbers) <= set(own):
             reason = failed
     return Checked(text, own, reason or "没有引证")
@@ -122,7 +120,7 @@ def _pairs(text: str) -> frozenset[str]:
 
 def find_fault(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
     """Return why a sentence may not be shown with these quotes, or nothing."""
-    reason = wrong_facts(sentence, quotes, context.headings)
+    reason = wrong_facts(sentence, quotes, context)
     if reason:
         return reason
     for check in CHECKS:
@@ -132,15 +130,15 @@ def find_fault(sentence: str, quotes: Sequence[str], context: Context = NO_CONTE
     for check in CHECKS_OF_CLOSEST if len(quotes) > 1 else ():
         if reason := check(sentence, [closest]):
             return reason
-    return _patched(sentence, quotes) or _far_fetched(sentence, quotes) or unsaid(sentence, quotes, context)
+    return _patched(sentence, quotes, context) or _far_fetched(sentence, quotes) or unsaid(sentence, quotes, context)
 
 
-def _patched(sentence: str, quotes: Sequence[str]) -> str:
+def _patched(sentence: str, quotes: Sequence[str], context: Context) -> str:
     """Find a figure that stands in one quote, and what the sentence says of it only in another."""
     for clause in _CLAUSES.split(sentence) if len(quotes) > 1 and is_chinese(sentence) else ():
         has_figure = any(find_numbers(plain(clause)))
         if has_figure and not any(
-            not wrong_facts(clause, [quote]) and not _missing(clause, plain(quote), NO_CONTEXT, MIN_AT_FIGURES)
+            not wrong_facts(clause, [quote], context) and not _missing(clause, plain(quote), NO_CONTEXT, MIN_AT_FIGURES)
             for quote in quotes
         ):
             return f"“{clause.strip()}”是从不同的原文拼起来的"
