@@ -37,6 +37,7 @@ from app.types import (
     Store,
     Turn,
     Vectors,
+    Writing,
 )
 
 HISTORY_TURNS = 6
@@ -151,7 +152,7 @@ class Assistant:
         started = time.perf_counter()
         inquiry = self._inquire(question, history, document_ids, passages)
         if model and history:
-            inquiry = self._in_full(inquiry, history, model)
+            inquiry = yield from self._in_full(inquiry, history, model)
         ranked = inquiry.search(inquiry.full)
         retrieved = time.perf_counter()
         yield Retrieved(ranked)
@@ -175,13 +176,15 @@ class Assistant:
 
         return Inquiry(question, full, retriever.store, retrieve, self._similarity, document_ids, passages)
 
-    def _in_full(self, inquiry: Inquiry, history: Sequence[Turn], model: ChatModel) -> Inquiry:
+    def _in_full(
+        self, inquiry: Inquiry, history: Sequence[Turn], model: ChatModel
+    ) -> Generator[Writing, None, Inquiry]:
         """Let the model write a follow-up out where the rules' reading of it finds no answer; the better reading stays."""
         if inquiry.is_greeting or inquiry.verdict().findings:
             return inquiry
         turns = _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)
         try:
-            written = full_question(inquiry.question, turns, model, self.settings.llm_seconds / 2)
+            written = yield from full_question(inquiry.question, turns, model, self.settings.llm_seconds / 2)
         except ModelError:
             return inquiry  # The answer is asked of the same model next, and says what is wrong with it.
         other = replace(inquiry, full=self._cut(written or inquiry.full), _ranked={}, _verdict=None)
@@ -194,7 +197,8 @@ class Assistant:
         try:
             with closing(composition.write(model, self.settings.llm_seconds)) as steps:
                 for step in steps:
-                    composition.first_ms = composition.first_ms or (time.perf_counter() - started) * 1000
+                    if isinstance(step, Said):
+                        composition.first_ms = composition.first_ms or (time.perf_counter() - started) * 1000
                     yield step
         except ModelError as error:
             kind = error.kind

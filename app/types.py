@@ -265,8 +265,13 @@ class Said:
     citations: tuple[Citation, ...]
 
 
-Step = Retrieved | Said | Answer
-"""An answer comes as one Retrieved, any number of Said, one Answer."""
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A step at which nothing is new: a language model is at work. Whoever no longer listens can close the stream here."""
+
+
+Step = Retrieved | Said | Writing | Answer
+"""An answer comes as one Retrieved, any number of Said, one Answer, and while a model is at work as any number of Writing."""
 
 
 def passage_json(passage: Passage) -> dict[str, Any]:
@@ -319,7 +324,7 @@ class ChatModel(Protocol):
     def name(self) -> str: ...
 
     def stream(self, messages: Sequence[Message], seconds: float) -> Generator[Piece]:
-        """Yield what the model writes; closing the iterator stops the model.
+        """Yield what the model writes, and now and then nothing while it is silent; closing the iterator stops the model.
 
         Raises ModelError if it fails, is not done in `seconds`, or is silent for too long.
         """

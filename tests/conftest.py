@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # The same examples in every run: a red run is a change of the code, not luck, and a slow machine is no failure.
 hypothesis_settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis_settings.register_profile("thorough", hypothesis_settings.get_profile("repeatable"), max_examples=1000)
 hypothesis_settings.load_profile("repeatable")
 
 CORPUS = Path(__file__).parent.parent / "corpus"

@@ -1,8 +1,11 @@
 """Answers of a language model over HTTP: listed, streamed as they pass, with what was dropped."""
 
 import json
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
@@ -10,7 +13,7 @@ import pytest
 
 from app.assistant import Assistant
 from app.config import Settings
-from app.types import Document
+from app.types import Document, Message, Piece
 from tests.indexing import ENCODER, opened, store
 from tests.scripted_model import ScriptedModel
 from tests.serving import served
@@ -48,6 +51,46 @@ def test_a_sentence_that_fails_is_never_streamed_and_is_told_as_dropped(site: st
     assert "99" not in json.loads(events["token"])["text"]
     (dropped,) = json.loads(events["answer"])["dropped"]
     assert "99" in dropped["text"]
+
+
+class EndlessModel:
+    """Writes one sentence that never ends."""
+
+    name = "endless"
+
+    def __init__(self) -> None:
+        self.is_closed = threading.Event()
+
+    def stream(self, messages: Sequence[Message], seconds: float) -> Generator[Piece]:
+        try:
+            for _ in range(2000):
+                time.sleep(0.01)
+                yield Piece("资助")
+        finally:
+            self.is_closed.set()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/ask/stream", {"question": QUESTION, "answerer": "llm"}),
+        (
+            "/v1/chat/completions",
+            {"model": "youju-llm", "stream": True, "messages": [{"role": "user", "content": QUESTION}]},
+        ),
+    ],
+)
+def test_the_model_stops_when_the_reader_leaves(
+    tmp_path: Path, reply: Document, path: str, body: dict[str, Any]
+) -> None:
+    store(tmp_path, [reply])
+    model = EndlessModel()
+    settings = Settings(chat_page=0, feedback="")
+    with served(Assistant(settings, opened(tmp_path), ENCODER, model)) as url:
+        with httpx.stream("POST", url + path, json=body, timeout=20) as response:
+            next(line for line in response.iter_lines() if line.startswith("data:"))
+            assert not model.is_closed.is_set()
+        assert model.is_closed.wait(5), "the model goes on"
 
 
 def _events(text: str) -> Iterator[tuple[str, str]]:

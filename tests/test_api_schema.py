@@ -3,6 +3,8 @@
 import re
 import socket
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from tests.fake_assistant import FakeAssistant, make_document
 
 pytestmark = pytest.mark.server
 
-EXAMPLES = 30
+EXAMPLES = 300 if settings.get_current_profile_name() == "thorough" else 30
+"""Inputs an operation; `pytest tests/test_api_schema.py -s --hypothesis-profile thorough` tries more, and prints counts."""
 KEY = "a-key-of-the-test-1234"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -39,6 +42,17 @@ app = create_app(
 schema = schemathesis.openapi.from_asgi(
     "/api/openapi.json", app, headers={"host": "localhost", "authorization": f"Bearer {KEY}"}
 )
+
+
+replies: Counter[int] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _counts() -> Iterator[None]:
+    yield
+    print(
+        f"\n{replies.total()} calls: " + ", ".join(f"{count} × {status}" for status, count in sorted(replies.items()))
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +72,7 @@ def test_no_input_is_a_fault_and_every_reply_is_described(case: schemathesis.Cas
     if "authorization" not in {name.lower() for name in headers}:
         headers["authorization"] = f"Bearer {KEY}"
     response = case.call(headers=headers)
+    replies[response.status_code] += 1
     case.validate_response(response, checks=CHECKS)
 
 

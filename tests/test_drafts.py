@@ -1,12 +1,16 @@
 """A draft that comes in pieces becomes whole sentences with what they cite."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.answering.drafts import MAX_SENTENCES, Draft, read_drafts
+
+
+def drafts_of(pieces: Iterable[str]) -> Iterator[Draft]:
+    return filter(None, read_drafts(pieces))
 
 
 def in_pieces(text: str, size: int) -> list[str]:
@@ -31,7 +35,7 @@ def in_pieces(text: str, size: int) -> list[str]:
 def test_sentences_are_the_same_whatever_the_pieces(
     written: str, expected: list[tuple[str, tuple[int, ...]]], size: int
 ) -> None:
-    drafts = [(draft.text, draft.cited) for draft in read_drafts(in_pieces(written, size))]
+    drafts = [(draft.text, draft.cited) for draft in drafts_of(in_pieces(written, size))]
     assert drafts == expected
 
 
@@ -44,8 +48,19 @@ def test_a_sentence_comes_as_soon_as_the_next_one_begins() -> None:
             given_out += 1
             yield piece
 
-    first = next(read_drafts(pieces()))
+    first = next(drafts_of(pieces()))
     assert (first.text, given_out) == ("总额26亿余元[1]。", 3)
+
+
+def test_there_is_a_sign_of_life_after_each_piece() -> None:
+    assert [draft and draft.text for draft in read_drafts(["总额", "", "26亿余元。", "共"])] == [
+        None,
+        None,
+        None,
+        "总额26亿余元。",
+        None,
+        "共",
+    ]
 
 
 def test_a_model_that_repeats_itself_is_not_heard_to_the_end() -> None:
@@ -57,13 +72,13 @@ def test_a_model_that_repeats_itself_is_not_heard_to_the_end() -> None:
             heard += 1
             yield "总额26亿余元。[1]"
 
-    assert len(list(read_drafts(pieces()))) == 1
+    assert len(list(drafts_of(pieces()))) == 1
     assert heard < 5
 
 
 def test_a_model_that_goes_on_is_stopped() -> None:
-    assert len(list(read_drafts(f"第{n}句话。" for n in range(1000)))) == MAX_SENTENCES
-    assert list(read_drafts("没有句号" for _ in range(10**9))) == []
+    assert len(list(drafts_of(f"第{n}句话。" for n in range(1000)))) == MAX_SENTENCES
+    assert list(drafts_of("没有句号" for _ in range(10**9))) == []
 
 
 @pytest.mark.parametrize(
@@ -87,6 +102,6 @@ def test_a_sentence_that_denies_something_says_something(text: str) -> None:
 
 @given(st.text(alphabet="额12.。！[]3,，\n “”a ", max_size=80), st.integers(1, 7))
 def test_any_draft_is_cut_without_error_and_nothing_is_added(written: str, size: int) -> None:
-    drafts = list(read_drafts(in_pieces(written, size)))
+    drafts = list(drafts_of(in_pieces(written, size)))
     assert all(draft.text.strip() for draft in drafts)
     assert set("".join(draft.text for draft in drafts)) <= set(written)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.assistant import Assistant
 from app.config import Settings
 from app.errors import QuestionError
-from app.types import Answer, Document, Said, Turn
+from app.types import Answer, Document, Retrieved, Said, Turn, Writing
 from evals.metrics import supported
 from tests.indexing import ENCODER, opened, short, store
 from tests.scripted_model import ScriptedModel
@@ -125,11 +125,19 @@ def test_a_greeting_needs_no_model(ask: Ask) -> None:
 def test_closing_the_stream_closes_the_model(index: Path) -> None:
     model = ScriptedModel("基金总规模100亿元[1]。" + "首批500多项基金拟投项目库[1]。" * 50)
     steps = Assistant(Settings(answerer="llm", llm="x:y"), opened(index), ENCODER, model).stream(FUND)
-    next(steps)
-    assert isinstance(next(steps), Said)
+    next(step for step in steps if isinstance(step, Said))
     steps.close()
     assert model.was_closed
     assert model.pieces_written < 30
+
+
+def test_the_stream_can_be_closed_in_the_middle_of_a_sentence(index: Path) -> None:
+    model = ScriptedModel("基金总规模" * 500)
+    steps = Assistant(Settings(answerer="llm", llm="x:y"), opened(index), ENCODER, model).stream(FUND)
+    assert [type(next(steps)) for _ in range(3)] == [Retrieved, Writing, Writing]
+    steps.close()
+    assert model.was_closed
+    assert model.pieces_written == 2
 
 
 def test_without_a_model_the_question_cannot_be_asked(index: Path) -> None:

@@ -15,7 +15,7 @@ from app.assistant import Assistant
 from app.config import Settings
 from app.errors import ModelError
 from app.llm.langchain import LangChainModel, open_model
-from app.types import Answer, Document, Retrieved, Said
+from app.types import Answer, Document, Retrieved, Said, Writing
 from tests import scripted_model as scripts
 from tests.indexing import ENCODER, opened, store
 from tests.scripted_model import Handler, Script, scripted_server
@@ -197,9 +197,17 @@ def test_a_model_that_repeats_itself_is_stopped(ask: Asker, server: tuple[str, t
 def test_closing_the_stream_closes_the_request(ask: Asker, server: tuple[str, type[Handler]]) -> None:
     server[1].gone.clear()
     steps = ask.assistant("slow").stream(QUESTION)
-    assert any(isinstance(step, Said) for step in (next(steps), next(steps)))
+    next(step for step in steps if isinstance(step, Said))
     steps.close()
     assert server[1].gone.wait(10), "the request is still open"
+
+
+def test_a_stream_can_be_closed_while_the_model_is_silent(ask: Asker, server: tuple[str, type[Handler]]) -> None:
+    server[1].gone.clear()
+    steps = ask.assistant("mute").stream(QUESTION)
+    assert [type(next(steps)) for _ in range(2)] == [Retrieved, Writing]
+    steps.close()
+    server[1].gone.set()
 
 
 def test_a_refusal_needs_no_model(ask: Asker, server: tuple[str, type[Handler]]) -> None:

@@ -39,8 +39,8 @@ class Draft:
         return _ABSENT.search(self.text) is not None
 
 
-def read_drafts(pieces: Iterable[str]) -> Iterator[Draft]:
-    """Yield the sentences of a text that comes in pieces; what the model thinks aloud is left out.
+def read_drafts(pieces: Iterable[str]) -> Iterator[Draft | None]:
+    """Yield the sentences of a text that comes in pieces, and None after each piece; what the model thinks aloud is left out.
 
     Ends, and with it closes what writes the pieces, after MAX_SENTENCES or when the model repeats itself.
     """
@@ -56,6 +56,7 @@ def read_drafts(pieces: Iterable[str]) -> Iterator[Draft]:
         done = max(done, len(complete))
         if len(written) > MAX_CHARS:
             return
+        yield None
     for text in _sentences(_tidy(written))[done:]:
         if text not in seen and len(seen) < MAX_SENTENCES:
             seen.add(text)

@@ -22,7 +22,7 @@ from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, languag
 from app.answering.replies import broken_note, fallback_note, partly_note
 from app.answering.support import THRESHOLD, lacks_focus, lacks_kind
 from app.answering.verification import EMPTY, Checked, clean, verify
-from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn
+from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn, Writing
 
 EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 300
 """What a question for a fact is answered from: about 200 tokens, 3 s of reading on 2 cores."""
@@ -91,8 +91,11 @@ class Composition:
     first_ms: float = 0.0
     """From the question to the first sentence that was shown."""
 
-    def write(self, model: ChatModel, seconds: float) -> Generator[Said]:
-        """Yield each sentence that stands while the model is writing. Raises ModelError; what was said stands."""
+    def write(self, model: ChatModel, seconds: float) -> Generator[Said | Writing]:
+        """Yield each sentence that stands while the model is writing, and what it did in between as Writing.
+
+        Raises ModelError; what was said stands.
+        """
         if not self.evidence:
             return
         deadline = time.monotonic() + seconds
@@ -100,29 +103,35 @@ class Composition:
         written: list[str] = []
         failed: list[Checked] = []
         with closing(self._listen(model, messages, deadline, written)) as heard:
-            for checked in filter(None, map(self._check, read_drafts(heard))):
-                if checked.stands:
-                    yield self._say(checked)
-                else:
-                    failed.append(checked)
+            yield from self._follow(heard, failed)
         if failed:
             yield from self._repair(model, repair_prompt(messages, "".join(written), _faults(failed)), deadline, failed)
 
     def _repair(
         self, model: ChatModel, messages: list[Message], deadline: float, failed: Sequence[Checked]
-    ) -> Iterator[Said]:
+    ) -> Iterator[Said | Writing]:
         """Give failed sentences back once; those that fail again are dropped, as is what was wrong before."""
         self.dropped += [Dropped(checked.text, checked.reason) for checked in failed]
         is_silent = self.says_nothing
         if deadline - time.monotonic() < REPAIR_SECONDS:
             return
+        again: list[Checked] = []
         with closing(self._listen(model, messages, deadline, [])) as heard:
-            for checked in filter(None, map(self._check, read_drafts(heard))):
-                if checked.stands:
-                    yield self._say(checked)
-                elif checked.text not in [other.text for other in failed]:
-                    self.dropped.append(Dropped(checked.text, checked.reason))
+            yield from self._follow(heard, again)
+        known = [checked.text for checked in failed]
+        self.dropped += [Dropped(checked.text, checked.reason) for checked in again if checked.text not in known]
         self.says_nothing = is_silent  # To give a sentence up is no word on the question.
+
+    def _follow(self, heard: Iterator[str], failed: list[Checked]) -> Iterator[Said | Writing]:
+        """Yield the sentences that stand; those that do not are added to `failed`."""
+        for draft in read_drafts(heard):
+            checked = self._check(draft) if draft else None
+            if checked is None:
+                yield Writing()
+            elif checked.stands:
+                yield self._say(checked)
+            else:
+                failed.append(checked)
 
     def _listen(
         self, model: ChatModel, messages: Sequence[Message], deadline: float, written: list[str]
@@ -240,13 +249,19 @@ def _faults(failed: Sequence[Checked]) -> list[tuple[str, str]]:
     return [(checked.text, checked.reason) for checked in failed]
 
 
-def full_question(question: str, history: Sequence[Turn], model: ChatModel, seconds: float) -> str:
+def full_question(
+    question: str, history: Sequence[Turn], model: ChatModel, seconds: float
+) -> Generator[Writing, None, str]:
     """Return a follow-up as the model writes it out; nothing if it adds what the conversation does not hold.
 
     Raises ModelError.
     """
-    pieces = model.stream(rewrite_prompt(question, history), seconds)
-    lines = "".join(piece.text for piece in pieces).strip().splitlines()
+    text = ""
+    with closing(model.stream(rewrite_prompt(question, history), seconds)) as pieces:
+        for piece in pieces:
+            text += piece.text
+            yield Writing()
+    lines = text.strip().splitlines()
     written = clean(lines[0]).removeprefix("问：").strip('“”"') if lines else ""
     said = [question, *(text for turn in history for text in (turn.question, turn.answer))]
     has_words = any(character.isalnum() for character in written)

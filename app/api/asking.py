@@ -15,7 +15,7 @@ from app.api.failures import error_json
 from app.api.scopes import language_of_scope
 from app.api.service import service_of
 from app.assistant import parse_history
-from app.types import Answer, Retrieved, Said, Step, passage_json, said_json
+from app.types import Answer, Retrieved, Said, Writing, passage_json, said_json
 
 SUGGESTED = 6
 """How many questions are suggested, from as many documents."""
@@ -87,7 +87,7 @@ async def ask_stream(body: AskRequest, request: Request) -> EventStream:
             for step in steps:
                 if isinstance(step, Answer):
                     service.feedback.note(step, history)
-                yield event(*step_event(step))
+                yield b"" if isinstance(step, Writing) else event(*step_event(step))
 
     language = language_of_scope(request.scope)
     place = service.desk.take_place()
@@ -95,7 +95,7 @@ async def ask_stream(body: AskRequest, request: Request) -> EventStream:
     return EventStream(events, place.give_back)
 
 
-def step_event(step: Step) -> tuple[str, Any]:
+def step_event(step: Retrieved | Said | Answer) -> tuple[str, Any]:
     """Return the name and the data of a step's event."""
     if isinstance(step, Retrieved):
         return "passages", [passage_json(passage) for passage in step.passages]

@@ -27,10 +27,11 @@ def data_line(payload: Any) -> bytes:
 
 
 async def with_errors(events: AsyncIterator[bytes], tell: Callable[[ApiError], bytes]) -> AsyncIterator[bytes]:
-    """Yield the events; an error becomes the last of them, since the status of the response is out already."""
+    """Yield the events that are not empty; an error becomes the last, since the status of the response is out already."""
     try:
         async for sent in events:
-            yield sent
+            if sent:
+                yield sent
     except Exception as error:
         told = as_api_error(error)
         yield tell(told)

@@ -20,7 +20,7 @@ from app.api.failures import ApiError, openai_error_json
 from app.api.scopes import language_of_scope
 from app.api.service import service_of
 from app.assistant import Assistant
-from app.types import Answer, Said, Turn
+from app.types import Answer, Retrieved, Said, Turn, Writing
 
 DEFAULT_MODEL = "youju"
 PREFIX = "youju-"
@@ -116,13 +116,13 @@ async def complete(body: ChatRequest, request: Request) -> Response:
     assistant = service.loaded()
     chat = read_chat(body, assistant)
 
-    def steps() -> Iterator[Said | Answer]:
+    def steps() -> Iterator[Said | Writing | Answer]:
         stream = assistant.stream(chat.question, chat.history, chat.document_ids, chat.answerer)
         with closing_iterator(stream):
             for step in stream:
                 if isinstance(step, Answer):
                     service.feedback.note(step, chat.history)
-                if isinstance(step, Said | Answer):
+                if not isinstance(step, Retrieved):
                     yield step
 
     if body.stream:
@@ -169,7 +169,7 @@ def _sources(answer: Answer) -> str:
     return "\n\n" + "\n".join(lines) if lines else ""
 
 
-def _completion(chat: Chat, steps: Iterator[Said | Answer]) -> dict[str, Any]:
+def _completion(chat: Chat, steps: Iterator[Said | Writing | Answer]) -> dict[str, Any]:
     *_, answer = steps
     assert isinstance(answer, Answer)
     text = answer.text + _sources(answer)
@@ -178,7 +178,7 @@ def _completion(chat: Chat, steps: Iterator[Said | Answer]) -> dict[str, Any]:
     return {**_head(chat, answer.id, "chat.completion"), "choices": [choice], "usage": chat.usage(text)}
 
 
-def _chunks(chat: Chat, steps: Iterator[Said | Answer], with_usage: bool) -> Iterator[bytes]:
+def _chunks(chat: Chat, steps: Iterator[Said | Writing | Answer], with_usage: bool) -> Iterator[bytes]:
     """Yield the lines of a stream: each sentence, the sources, the end."""
     head = _head(chat, f"{time.time_ns():x}", "chat.completion.chunk")
 
@@ -189,6 +189,9 @@ def _chunks(chat: Chat, steps: Iterator[Said | Answer], with_usage: bool) -> Ite
     yield line({"role": "assistant", "content": ""})
     text = ""
     for step in steps:
+        if isinstance(step, Writing):
+            yield b""
+            continue
         if isinstance(step, Said):
             text += step.text
             yield line({"content": step.text})

@@ -30,6 +30,9 @@ from app.types import Answer, Message, Passage, Piece
 CONNECT_SECONDS = 5.0
 """A server that takes longer to accept a connection counts as down."""
 
+BEAT = 0.25
+"""So soon, in seconds, a stream that nobody listens to any more can be closed while the model is silent."""
+
 log = logging.getLogger(__name__)
 
 
@@ -67,25 +70,33 @@ class LangChainModel:
             self._model.root_client.close()
 
     def stream(self, messages: Sequence[Message], seconds: float) -> Generator[Piece]:
-        """Yield what the model writes; closing the iterator closes the request. Raises ModelError."""
+        """Yield what the model writes, an empty piece each BEAT of silence; closing the iterator closes the request.
+
+        Raises ModelError.
+        """
         pieces: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         task = asyncio.run_coroutine_threadsafe(self._write(messages, pieces), self._loop)
         task.add_done_callback(lambda _: pieces.put(None))
-        deadline = time.monotonic() + seconds
+        heard = time.monotonic()
+        deadline = heard + seconds
         try:
-            while piece := self._next(pieces, deadline):
+            while True:
+                left = min(deadline, heard + self._silence) - time.monotonic()
+                try:
+                    piece = pieces.get(timeout=max(0.0, min(left, BEAT)))
+                except queue.Empty:
+                    if left <= BEAT:
+                        late = f"the language model {self.name} did not answer in time"
+                        raise ModelError("timeout", late) from None
+                    yield Piece("")
+                    continue
+                if piece is None:
+                    break
+                heard = time.monotonic()
                 yield piece
             _outcome(task)
         finally:
             task.cancel()
-
-    def _next(self, pieces: "queue.SimpleQueue[Piece | None]", deadline: float) -> Piece | None:
-        """Wait for the next piece. Raises ModelError when time is up."""
-        left = deadline - time.monotonic()
-        try:
-            return pieces.get(timeout=max(0.0, min(left, self._silence)))
-        except queue.Empty:
-            raise ModelError("timeout", f"the language model {self.name} did not answer in time") from None
 
     async def _write(self, messages: Sequence[Message], pieces: "queue.SimpleQueue[Piece | None]") -> None:
         stream: AsyncIterator[Any] = self._model.astream([*messages])
