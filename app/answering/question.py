@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import rjieba
 
@@ -134,17 +135,27 @@ _WANTED = re.compile(
 )
 
 
+_HEADS = re.compile(r"(?:中心|平台|计划|项目|工程|基金|机制|体系|学院|联盟|机构|企业|单位|部门|人才|人员|产业|政策|任务|领域|成果|方案|标准|服务|资金|活动)$")
+"""Nouns that verbs go before as they are: 创新中心, 研发平台."""
+
+
 def _wanted(folded: str) -> str:
-    """Return the first noun behind the question word."""
+    """Return the head of the noun phrase behind the question word: 中心 of 「哪些国家制造业创新中心」."""
     match = _WANTED.search(folded)
-    if match is None:
+    tagged = _tagged(match.group(1)) if match else ()
+    if not tagged or tagged[0][0] in _TIMES:
         return ""
-    for word, word_class in _tagged(match.group(1)):
-        if word_class[0] in "nsltj" and word not in words("stop_words"):
-            return word
-        if word_class[0] not in "abvm":
-            return ""
-    return ""
+    head, is_object = "", match is not None and match.group().startswith(("什么", "啥"))
+    for (word, word_class), (following, _) in pairwise((*tagged, ("", ""))):
+        is_noun = word_class[0] in "nsltj" and word not in words("stop_words")
+        is_deed = word_class[0] == "v" and not _HEADS.search(following)
+        if not is_noun and (word_class[0] not in "abvm" or (is_deed and (head or is_object))):
+            break
+        head = word if is_noun and word_class != "ns" else head
+    return head
+
+
+_TIMES = frozenset("年月日天")
 
 
 _ENGLISH_WORD = re.compile(r"[a-z0-9][a-z0-9&.+'-]*[a-z0-9]|[a-z0-9]", re.ASCII)
