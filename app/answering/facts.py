@@ -39,7 +39,7 @@ class Context:
     headings: str = ""
     """Titles and headings: a place, a description or a word with a numeral in it (长三角) that they name."""
     paragraphs: str = ""
-    """The paragraphs that the quotes are from: what is only described (人才计划)."""
+    """The paragraphs that the quotes are from: a description (人才计划) or a word with a numeral."""
     issuer: str = ""
     """Who issued the documents: the place that 本市 means."""
     question: str = ""
@@ -49,9 +49,10 @@ class Context:
 NO_CONTEXT = Context()
 
 
-def wrong_number(sentence: str, quotes: Sequence[str], headings: str = "") -> str:
-    """Find a number with its unit and bound that no quote holds, or digits of a word that no quote or heading holds."""
+def wrong_number(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
+    """Find a number with its unit and bound that no quote holds, or a word with a numeral that nothing around it holds."""
     text, sources = plain(sentence), [plain(quote) for quote in quotes]
+    around = plain(context.headings + "\n" + context.paragraphs)
     held = [number for source in sources for number in find_numbers(source)]
     for number in find_numbers(text):
         same = [other for other in held if _is_same(number, other)]
@@ -61,7 +62,7 @@ def wrong_number(sentence: str, quotes: Sequence[str], headings: str = "") -> st
         if not any(_bounds_agree(number, other) for other in same):
             return f"“{shown}”的界限与所引原文不同（以上、以下、超过、不足）"
     for run in uncounted(text):
-        if not any(run.rstrip(_ENDS) in source for source in (*sources, plain(headings))):
+        if not any(run.rstrip(_ENDS) in source for source in (*sources, around)):
             return f"所引原文没有“{run}”"
     return ""
 
@@ -218,7 +219,7 @@ def english_in_chinese(name: str) -> tuple[str, ...]:
     return tuple(known.get(lower) or known.get(lower.removesuffix("s"), ()))
 
 
-BODY = "大学|学院|公司|集团|银行|医院|法院|研究院|研究所|交易所|委员会|政府|协会|学会|基金会|联盟|中心|平台|基金|计划|专项|项目|工程|走廊|大会|论坛|峰会|赛|奖|办公室|办公厅"
+BODY = "大学|学院|公司|集团|银行|医院|法院|研究院|研究所|交易所|委员会|政府|协会|学会|基金会|走廊|办公室|办公厅"
 THING = "联盟|中心|平台|基金|计划|专项|项目|工程|大会|论坛|峰会|赛|奖"
 _NAMED = re.compile(rf"([\u3400-\u9fff]{{2}})(?=({BODY}))")
 _DESCRIBED = re.compile(rf"([\u3400-\u9fff]{{2}})(?=({THING}))")
@@ -275,7 +276,7 @@ def wrong_facts(sentence: str, quotes: Sequence[str], context: Context = NO_CONT
     if not any(rewrite(plain(quote)) for quote in quotes):
         return "没有引证"
     return (
-        wrong_number(stated, quotes, context.headings)
+        wrong_number(stated, quotes, context)
         or wrong_range(stated, quotes)
         or wrong_string(stated, quotes)
         or wrong_name(stated, quotes, context)

@@ -82,8 +82,8 @@ _NO_COUNT_BEFORE = tuple("统唯单之逐划归合同专进")
 
 GT, GE, LT, LE, NEAR, ABOUT = "more than", "at least", "less than", "at most", "nearly", "about"
 _BOUNDS_BEFORE = (
-    (GE, r"不少于|不低于|不小于|(?:至少|最少|最低)[\u3400-\u9fff]{0,2}|at least|no less than|not less than|no fewer than|minimum of"),
-    (LE, r"不超过|不高于|不大于|不多于|不得超过|(?:至多|最多|最高)[\u3400-\u9fff]{0,2}|at most|no more than|not more than|not exceeding|up to|maximum of"),
+    (GE, r"不少于|不低于|不小于|下限[是为]|(?:至少|最少|最低)[\u3400-\u9fff]{0,2}|at least|no less than|not less than|no fewer than|minimum of"),
+    (LE, r"不[得能可会应]?超过|不高于|不大于|不多于|上限[是为]|(?:至多|最多|最高)[\u3400-\u9fff]{0,2}|at most|no more than|not more than|not exceeding|up to|maximum of"),
     (LT, r"不足|不到|未满|不满|低于|少于|小于|尚未达到|less than|fewer than|under|below"),
     (GT, r"超过?|逾|高于|大于|多于|突破|more than|over|above|exceeding|exceeds?|exceeded|greater than|surpass(?:ed|ing|es)?"),
     (NEAR, r"近|将近|接近|nearly|almost"),

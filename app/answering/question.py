@@ -135,12 +135,17 @@ _WANTED = re.compile(
 )
 
 
-_HEADS = re.compile(r"(?:中心|平台|计划|项目|工程|基金|机制|体系|学院|联盟|机构|企业|单位|部门|人才|人员|产业|政策|任务|领域|成果|方案|标准|服务|资金|活动)$")
+_HEADS = re.compile(
+    r"(?:中心|平台|计划|项目|工程|基金|机制|体系|学院|联盟|机构|企业|单位|部门|人才|人员|产业|政策|任务|领域|成果|方案|标准|服务|资金|活动)$"
+)
 """Nouns that verbs go before as they are: 创新中心, 研发平台."""
 
 
 def _wanted(folded: str) -> str:
-    """Return the head of the noun phrase behind the question word: 中心 of 「哪些国家制造业创新中心」."""
+    """Return the head of the noun phrase behind the question word: 中心 of 「哪些国家制造业创新中心」.
+
+    Where the head says little, what stands before it is returned: 独角兽 of 「多少家独角兽企业」.
+    """
     match = _WANTED.search(folded)
     tagged = _tagged(match.group(1)) if match else ()
     if not tagged or tagged[0][0] in _TIMES:
@@ -151,7 +156,8 @@ def _wanted(folded: str) -> str:
         is_deed = word_class[0] == "v" and not _HEADS.search(following)
         if not is_noun and (word_class[0] not in "abvm" or (is_deed and (head or is_object))):
             break
-        head = word if is_noun and word_class != "ns" else head
+        says_more = word_class != "ns" and (not head or word not in words("any_kind"))
+        head = word if is_noun and says_more else head
     return head
 
 

@@ -172,7 +172,7 @@ def wrong_owner(sentence: str, quotes: Sequence[str]) -> str:
     (扬帆, 启明星) tells whose it is. A figure fails if its own surroundings there share none of this with the sentence,
     and those of another share two pieces or more.
     """
-    text = plain(sentence)
+    text = _QUOTED.sub("", plain(sentence))
     numbers = sorted(find_numbers(text), key=lambda number: number.start)
     if _RESPECTIVELY.search(text):
         return _wrong_order(numbers, [plain(quote) for quote in quotes])
@@ -187,6 +187,8 @@ def wrong_owner(sentence: str, quotes: Sequence[str]) -> str:
     return ""
 
 
+_QUOTED = re.compile(r"“[^”]*”|《[^》]*》|\"[^\"]*\"")
+"""What is quoted is looked up as a whole."""
 _RESPECTIVELY = re.compile(r"分别|各[占为是有达]")
 
 

@@ -147,7 +147,8 @@ def _patched(sentence: str, quotes: Sequence[str], context: Context) -> str:
 
 def _far_fetched(sentence: str, quotes: Sequence[str]) -> str:
     """Find a figure whose neighbourhood in the quotes holds too few of the words that the sentence puts around it."""
-    for clause in _CLAUSES.split(sentence) if is_chinese(sentence) else ():
+    loose = _WHOLE.sub("", sentence)
+    for clause in _CLAUSES.split(loose) if is_chinese(sentence) else ():
         for number in find_numbers(plain(clause)):
             near = [words_near for quote in quotes for words_near in _neighbourhoods(number, plain(quote))]
             if (
@@ -157,6 +158,10 @@ def _far_fetched(sentence: str, quotes: Sequence[str]) -> str:
             ):
                 return f"“{plain(clause)[number.start : number.end]}”在所引原文中说的是别的"
     return ""
+
+
+_WHOLE = re.compile(r"“[^”]*”|《[^》]*》|(?:\d{4}\s*年)?\s*\d{1,2}\s*月\s*\d{1,2}\s*日|\d{4}\s*年\s*\d{1,2}\s*月")
+"""Dates and quoted strings, which are looked up as a whole."""
 
 
 def _neighbourhoods(number: Number, quote: str) -> Iterator[str]:
