@@ -148,7 +148,7 @@ def _wanted(folded: str) -> str:
     """
     match = _WANTED.search(folded)
     tagged = _tagged(match.group(1)) if match else ()
-    if not tagged or tagged[0][0] in _TIMES:
+    if not tagged or tagged[0][0] in _MEASURES:
         return ""
     head, is_object = "", match is not None and match.group().startswith(("什么", "啥"))
     for (word, word_class), (following, _) in pairwise((*tagged, ("", ""))):
@@ -161,7 +161,8 @@ def _wanted(folded: str) -> str:
     return head
 
 
-_TIMES = frozenset("年月日天")
+_MEASURES = frozenset("年月日天个家所份项类种座位款条大名件批次场")
+"""What may stand behind 哪 without a noun: 哪年, 哪三项."""
 
 
 _ENGLISH_WORD = re.compile(r"[a-z0-9][a-z0-9&.+'-]*[a-z0-9]|[a-z0-9]", re.ASCII)
