@@ -123,12 +123,15 @@ def _clause_of_answer(evidence: Evidence) -> str:
 def _no_list(question: Question, evidence: Evidence) -> float:
     if not MEMBERS.search(question.text):
         return 0.0
-    items = [evidence.text[start:end].count("、") + 1 for start, end in evidence.highlights]
-    if not items:
+    if not evidence.highlights:
         return 1.0
+    start, end = evidence.highlights[0]
+    items = len(re.findall(r"[、和与及]", evidence.text[start:end])) + 1
     number = NUMBER_OF_MEMBERS.search(question.text)
     wanted = _NUMERALS.get(number.group(1), 0) if number else 0
-    return 0.6 if wanted and wanted not in (items[0], items[0] + 1) else 0.0
+    if not wanted or wanted in (items - 1, items, items + 1):
+        return 0.0
+    return 1.0 if items < wanted / 2 else 0.6
 
 
 TYPES = {
@@ -161,7 +164,7 @@ def _missing_wanted(question: Question, near: str) -> float:
 
 
 MEMBERS = re.compile(
-    r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|指哪"
+    r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|分别[\u3400-\u9fff]{1,3}哪|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|指哪"
 )
 """Asks for the members of something, one by one."""
 NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座]")
@@ -195,10 +198,15 @@ def is_firm_name(term: Term, language: str) -> bool:
     )
 
 
+_GROUP_TOTAL = re.compile(r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)")
+"""A sentence that says what several come to together: 四类计划共资助…"""
+
+
 def _missing_name(question: Question, sentence: str, headings: str, context: str, document: Document) -> float:
     """Return the worst miss of a name. One that only a neighbouring sentence holds counts little, unless a sum is told."""
     home = squeeze(" ".join((document.title, *(field.value for field in document.fields))))
     beside = 0.5 if SUM.search(sentence) and not SUM.search(question.text) else 0.8
+    beside = 0.2 if _GROUP_TOTAL.search(sentence) else beside
     worst = 0.0
     for term in question.terms:
         if is_firm_name(term, question.language):
