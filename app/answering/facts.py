@@ -184,7 +184,7 @@ _CAPITALISED = re.compile(r"(?<=[a-z0-9,;:] )[A-Z][A-Za-z&'-]+(?: (?:of |for |an
 def _wrong_english_name(sentence: str, cited: str, latin: Iterable[str]) -> str:
     """Find a capitalised name inside an English sentence that the quotes hold neither as it is nor in translation."""
     known = set(latin)
-    for name in _CAPITALISED.findall(sentence):
+    for name in (found.removesuffix("'s") for found in _CAPITALISED.findall(sentence)):
         if {word.lower() for word in _latin_words(name)} <= known or name.lower() in _MONTHS:
             continue
         if not any(chinese in cited for chinese in english_in_chinese(name)):

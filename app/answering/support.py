@@ -16,7 +16,7 @@ BODY = re.compile(
     r"(?:大学|学院|公司|集团|银行|医院|法院|检察院|研究院|研究所|交易所|委员会|教委|科委|发改委|经信委|国资委|卫健委|厅|局|署|税务|海关|政府|协会|学会|基金会|法|条例|办法)$"
 )
 SINGLE = re.compile(
-    r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|\b(?:each|alone|only|per|average)\b"
+    r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|首批|第[一二三四五六七八九十\d]+批|\b(?:each|alone|only|per|average)\b"
 )
 SUM = re.compile(r"[共总](?![同享])|合计|全部|[两三四五六七八九十]类")
 
@@ -101,7 +101,8 @@ def lacks_kind(question: Question, evidence: Evidence) -> bool:
 def _aggregate(question: Question, sentence: str) -> float:
     single = SINGLE.search(question.text)
     is_said = single is not None and single.group() in sentence
-    return float(single is not None and not is_said and bool(SUM.search(sentence)) and not SUM.search(question.text))
+    is_sum = SUM.search(sentence) or "累计" in sentence
+    return float(single is not None and not is_said and bool(is_sum) and not SUM.search(question.text))
 
 
 def _missing_word(question: Question, context: str) -> float:
@@ -198,7 +199,9 @@ def is_firm_name(term: Term, language: str) -> bool:
     )
 
 
-_GROUP_TOTAL = re.compile(r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)")
+_GROUP_TOTAL = re.compile(
+    r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)"
+)
 """A sentence that says what several come to together: 四类计划共资助…"""
 
 

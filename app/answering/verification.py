@@ -77,8 +77,7 @@ def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: C
         failed = find_fault(mended, quotes, context)
         if not failed:
             return Checked(mended, numbers)
-        if not reason or set(numbers) <= set(own):
-            reason = failed
+        reason = reason or failed  # of the passage most like it
     return Checked(text, own, reason or "没有引证")
 
 
