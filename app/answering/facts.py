@@ -148,7 +148,7 @@ def wrong_name(sentence: str, quotes: Sequence[str], context: Context = NO_CONTE
     if not is_chinese(sentence):
         return _wrong_english_name(sentence, cited, latin)
     around = plain(context.headings)
-    places = plain(context.headings + (context.issuer if _HERE.search(cited) else ""))
+    places = plain(context.headings + (context.issuer if _is_at_home(cited, context.issuer) else ""))
     names = [
         *(name for name in _chinese_names(sentence) if name not in words("places") or name not in places),
         *(scope for scope in _scopes(sentence) if scope not in words("places") or scope not in places),
@@ -158,6 +158,12 @@ def wrong_name(sentence: str, quotes: Sequence[str], context: Context = NO_CONTE
 
 
 _HERE = re.compile(r"[本我全][市省区县州]")
+
+
+def _is_at_home(cited: str, issuer: str) -> bool:
+    """Tell a text that speaks of its issuer's own place: it says 本市, or names no other place."""
+    others = (place for place in words("places") if place in cited and place not in issuer)
+    return _HERE.search(cited) is not None or next(others, None) is None
 
 
 def _latin_words(text: str) -> list[str]:
@@ -174,8 +180,12 @@ def _latin_names(sentence: str) -> list[str]:
 
 
 def _names_alike(name: str, cited: str) -> bool:
-    """Tell whether a text holds a name; the tagger sometimes takes the word behind for its end (李胜为)."""
-    return name in cited or (len(name) > 2 and name[-1] in "为在是和与对将向被把从" and name[:-1] in cited)
+    """Tell whether a text holds a name; the tagger sometimes takes a word beside it for a part of it (李胜为, 由三省)."""
+    shorter = (name.rstrip(_BESIDE), name.lstrip(_BESIDE))
+    return name in cited or any(form in cited for form in shorter if len(form) > 1)
+
+
+_BESIDE = "为在是和与对将向被把从由"
 
 
 _CAPITALISED = re.compile(r"(?<=[a-z0-9,;:] )[A-Z][A-Za-z&'-]+(?: (?:of |for |and )?[A-Z][A-Za-z&'-]+)*")

@@ -15,7 +15,7 @@ from app.answering.citations import make_citation
 from app.answering.conversation import parse_parts
 from app.answering.drafts import Draft, read_drafts
 from app.answering.extractive import Finding, read
-from app.answering.facts import Context, wrong_facts
+from app.answering.facts import Context, is_chinese, wrong_facts
 from app.answering.inquiry import Inquiry
 from app.answering.prompting import compose_prompt, is_order, repair_prompt, rewrite_prompt
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, language_of, parse_question
@@ -167,6 +167,8 @@ class Composition:
     def _misses(self, checked: Checked) -> bool:
         """Tell a sentence that is true and yet has nothing of the kind that is asked for: no figure, no list, no name."""
         question, *others = parse_parts(self.question)
+        if not is_chinese(checked.text):
+            return question.kind in (FIGURE, DATE) and not any(character.isdigit() for character in checked.text)
         cited = [self.evidence[number - 1] for number in checked.cited]
         fit, highlights = fit_of(question, checked.text)
         passage = Passage(cited[0].chunk, 0.0, 1)
