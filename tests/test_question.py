@@ -39,6 +39,8 @@ from app.answering.question import (
         ("平台叫什么？", WHICH),
         ("是否收费", WHETHER),
         ("人才政策", OPEN),
+        ("这条线2010年改名为什么？", WHICH),
+        ("这条线为什么改名？", HOW),
         ("How many patents were filed?", FIGURE),
         ("When was it founded?", DATE),
         ("Which universities take part?", LIST),
@@ -56,6 +58,11 @@ def test_reads_the_kind_of_answer_a_question_wants(question: str, kind: str) -> 
         ("哪些高校参与？", "", "高校"),
         ("每年招收多少名研究生？", "名研究生", "研究生"),
         ("一共多少？", "", ""),
+        ("有哪些国家制造业创新中心？", "", "中心"),
+        ("哪些高校建设国家学院？", "", "高校"),
+        ("有多少家独角兽企业？", "家独角兽", "独角兽"),
+        ("从哪年开始参加国家试点？", "", ""),
+        ("“三联通”是指哪三项？", "", ""),
     ],
 )
 def test_reads_what_is_counted_or_chosen(question: str, unit: str, wanted: str) -> None:

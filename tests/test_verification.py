@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.answering.facts import Context
 from app.answering.verification import clean, verify
 from evals.metrics import supported
 
@@ -89,3 +90,20 @@ def test_a_passage_supports_itself(passage: str) -> None:
 )
 def test_a_sentence_is_freed_of_what_only_dresses_it(draft: str, expected: str) -> None:
     assert clean(draft) == expected
+
+
+def test_a_name_may_stand_in_the_title_of_the_cited_document_alone() -> None:
+    passages = ["1989年毕业于北京大学法律系，获硕士学位。", "天禧初年担任韶州知州。"]
+    contexts = [Context(headings="王天成"), Context(headings="许申")]
+    assert verify("王天成1989年毕业于北京大学法律系。", (1,), passages, contexts).cited == (1,)
+    assert not verify("许申1989年毕业于北京大学法律系。", (1, 2), passages, contexts).stands
+    contexts[0] = Context(headings="王天成1990年")
+    assert not verify("王天成1990年毕业于北京大学法律系。", (1,), passages, contexts).stands
+
+
+def test_the_place_of_the_issuer_is_what_it_calls_this_city() -> None:
+    passages = ["本市建立四大产业链联盟。", "江苏建立四大产业链联盟。"]
+    contexts = [Context(issuer="上海市科学技术委员会")] * 2
+    assert verify("上海建立四大产业链联盟。", (1, 2), passages, contexts).cited == (1,)
+    assert not verify("上海建立四大产业链联盟。", (2,), passages[1:], contexts[1:]).stands
+    assert not verify("浙江建立四大产业链联盟。", (1,), passages, contexts).stands

@@ -176,7 +176,7 @@ def _lexical(terms: Sequence[Term], sentence: str, headings: str) -> float:
 WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"倍"), (spans.TIMES,)),
     (re.compile(r"周?岁"), (spans.AGE,)),
-    (re.compile(r"年|天|个?月|个?小时|个?工作日"), (spans.DURATION, spans.DATE)),
+    (re.compile(r"年|天|个?月|个?小时|个?工作日|分钟|秒|周(?!岁)|星期|学期"), (spans.DURATION, spans.DATE)),
     (re.compile(r"人|名|位"), (spans.PEOPLE,)),
     (re.compile(r"钱|[万亿]?元|个?亿|资金|经费"), (spans.MONEY,)),
     (re.compile(r"成"), (spans.PERCENT,)),

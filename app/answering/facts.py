@@ -37,7 +37,7 @@ class Context:
     """What stands around the quotes, and what of a sentence it may carry beside them."""
 
     headings: str = ""
-    """Titles and headings: a place, a description or a word with a numeral in it (长三角) that they name."""
+    """Titles and headings: a name, a description or a word with a numeral in it (长三角) that they hold."""
     paragraphs: str = ""
     """The paragraphs that the quotes are from: a description (人才计划) or a word with a numeral."""
     issuer: str = ""
@@ -47,6 +47,16 @@ class Context:
 
 
 NO_CONTEXT = Context()
+
+
+def merged(contexts: Sequence[Context]) -> Context:
+    """Return what stands around several quotes together."""
+    return Context(
+        " ".join(dict.fromkeys(context.headings for context in contexts)),
+        "\n".join(dict.fromkeys(context.paragraphs for context in contexts)),
+        " ".join(dict.fromkeys(context.issuer for context in contexts)),
+        next((context.question for context in contexts), ""),
+    )
 
 
 def wrong_number(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
@@ -147,12 +157,12 @@ def wrong_name(sentence: str, quotes: Sequence[str], context: Context = NO_CONTE
             return f"所引原文没有“{word}”"
     if not is_chinese(sentence):
         return _wrong_english_name(sentence, cited, latin)
-    around = plain(context.headings)
-    places = plain(context.headings + (context.issuer if _is_at_home(cited, context.issuer) else ""))
+    known = re.sub(r"\s+", "", plain(context.headings + (context.issuer if _is_at_home(cited, context.issuer) else "")))
+    around = known + plain(context.paragraphs)
     names = [
-        *(name for name in _chinese_names(sentence) if name not in words("places") or name not in places),
-        *(scope for scope in _scopes(sentence) if scope not in words("places") or scope not in places),
-        *(name for name in _described(sentence) if name not in around + plain(context.paragraphs)),
+        *(name for name in _chinese_names(sentence) if name not in known),
+        *(scope for scope in _scopes(sentence) if scope not in words("places") or scope not in known),
+        *(name for name in _described(sentence) if name not in around),
     ]
     return next((f"所引原文没有“{name}”" for name in names if not _names_alike(name, cited)), "")
 

@@ -22,6 +22,7 @@ from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, languag
 from app.answering.replies import broken_note, fallback_note, partly_note
 from app.answering.support import THRESHOLD, lacks_focus, lacks_kind
 from app.answering.verification import EMPTY, Checked, clean, verify
+from app.loading import fields as keys
 from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn, Writing
 
 EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 300
@@ -150,7 +151,7 @@ class Composition:
         if draft.says_nothing:
             self.says_nothing = True
             return None
-        checked = verify(draft.text, draft.cited, [finding.text for finding in self.evidence], self._context())
+        checked = verify(draft.text, draft.cited, [finding.text for finding in self.evidence], self._contexts())
         if checked.stands and self._misses(checked):
             checked = replace(checked, reason="没有回答所问")
         is_said = checked.text in [sentence.text for sentence in self.sentences]
@@ -158,11 +159,14 @@ class Composition:
         is_lead_in = checked.text.endswith(("：", ":")) or is_empty
         return None if is_said or is_lead_in else checked
 
-    def _context(self) -> Context:
-        headings = " ".join(part for f in self.evidence for part in (f.document.title, *f.chunk.heading))
-        paragraphs = "\n".join(f.chunk.text for f in self.evidence)
-        issuers = " ".join(field.value for f in self.evidence if (field := f.document.field("发文机关")))
-        return Context(headings, paragraphs, issuers, self.question)
+    def _contexts(self) -> list[Context]:
+        """Return what stands around each piece of evidence."""
+        contexts = []
+        for finding in self.evidence:
+            headings = " ".join((finding.document.title, *finding.chunk.heading))
+            issuer = finding.document.field(keys.ISSUER)
+            contexts.append(Context(headings, finding.chunk.text, issuer.value if issuer else "", self.question))
+        return contexts
 
     def _misses(self, checked: Checked) -> bool:
         """Tell a sentence that is true and yet has nothing of the kind that is asked for: no figure, no list, no name."""

@@ -21,7 +21,7 @@ ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
     (FIGURE, re.compile(r"多少|几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
     (WHERE, re.compile(r"哪里|哪儿|何处|在哪(?![些个家所份项类种座位年])|什么地方|啥地方|[到往去放]哪(?![些个家所份项类种座位年])|\bwhere\b")),
     (WHO, re.compile(r"谁|哪位|什么人|哪个人|哪类人|哪种人|\bwho(?:m|se)?\b")),
-    (HOW, re.compile(r"如何|怎[么样]|怎|咋|为什么|为何|为啥|何以|哪方面|什么(?:措施|做法|打算|作用|方式|办法|举措|安排|计划|考虑|规划|思路)|通过什么|靠什么|\bhow\b|\bwhy\b")),
+    (HOW, re.compile(r"如何|怎[么样]|怎|咋|(?<![名称译定评选分])为什么(?!时)|为何|为啥|何以|哪方面|什么(?:措施|做法|打算|作用|方式|办法|举措|安排|计划|考虑|规划|思路)|通过什么|靠什么|\bhow\b|\bwhy\b")),
     (WHICH, re.compile(r"哪|什么|啥|\bwhich\b|\bwhat\b")),
 )  # fmt: skip
 """What asks for each kind of answer, tried in this order."""

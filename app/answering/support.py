@@ -66,7 +66,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         dense=max(0.0, min(1.0, (evidence.dense - 0.75) / 0.2)),
         fit=evidence.fit,
         lead=max(0.0, min(1.0, evidence.passage.score / 5)),
-        no_figure=float(asks_figure and evidence.fit == 0),
+        no_figure=float(asks_figure and evidence.fit == 0 and not CODE.search(question.text)),
         no_list=_no_list(question, evidence),
         missing_name=_missing_name(question, sentence, headings, context, document),
         missing_year=_missing_year(question, sentence, context, document),
@@ -80,6 +80,10 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
     )
 
 
+CODE = re.compile(r"编号|番号|代[码号]|号码|型号|邮编|车次|航班")
+"""What is asked for with 多少 and is no figure: L2."""
+
+
 def lacks_focus(question: Question, source: str) -> bool:
     """Tell a source that has nothing of the noun that is asked about (券商 of 「辅导券商是哪家」)."""
     return _missing_focus(question, squeeze(source)) > 0.9
@@ -90,8 +94,9 @@ def lacks_kind(question: Question, evidence: Evidence) -> bool:
     asks_figure = question.kind in (FIGURE, DATE)
     sentence = squeeze(evidence.text)
     near = squeeze(_clause_of_answer(evidence)) if asks_figure else sentence
+    has_code = CODE.search(question.text) is not None and any(character.isdigit() for character in evidence.text)
     return (
-        (asks_figure and evidence.fit == 0)
+        (asks_figure and evidence.fit == 0 and not has_code)
         or (not asks_figure and lacks_focus(question, evidence.text))
         or _no_list(question, evidence) >= 1
         or (question.wanted not in words("abstract_kinds") and _missing_wanted(question, near) > 0.9)
@@ -143,6 +148,26 @@ TYPES = {
     "大学": re.compile(r"大学|学院"),
     "学校": re.compile(r"大学|学院|学校|中学|小学"),
     **dict.fromkeys(("文件", "报告", "政策", "法规", "办法", "规定", "条例", "书"), re.compile(r"《|号")),
+    **dict.fromkeys(
+        (
+            "文章",
+            "论文",
+            "作品",
+            "著作",
+            "小说",
+            "电影",
+            "电视剧",
+            "歌曲",
+            "歌",
+            "专辑",
+            "节目",
+            "漫画",
+            "杂志",
+            "期刊",
+            "剧",
+        ),
+        re.compile(r"《"),
+    ),
     "邮箱": re.compile(r"@"),
     "网站": re.compile(r"www|http"),
 }
@@ -258,7 +283,8 @@ def _missing_focus(question: Question, sentence: str) -> float:
     """Return how much of the last noun before the question word the evidence lacks."""
     match = _FOCUS.match(question.text)
     before = [term for term in question.terms if match and term.text in match.group(1)]
-    return 1 - match_term(before[-1].text, sentence) if before and before[-1].text not in words("any_kind") else 0.0
+    says_little = before and (before[-1].text in words("any_kind") or before[-1].text in words("abstract_kinds"))
+    return 1 - match_term(before[-1].text, sentence) if before and not says_little else 0.0
 
 
 WEIGHTS = {

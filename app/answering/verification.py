@@ -20,6 +20,7 @@ from app.answering.facts import (
     english_in_chinese,
     is_chinese,
     mend_units,
+    merged,
     wrong_facts,
 )
 from app.answering.lexicon import synonyms, words
@@ -62,8 +63,11 @@ class Checked:
         return not self.reason
 
 
-def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: Context = NO_CONTEXT) -> Checked:
-    """Check one sentence of a draft against numbered passages (from 1), first those it cites, then all."""
+def verify(draft: str, cited: Sequence[int], passages: Sequence[str], contexts: Sequence[Context] = ()) -> Checked:
+    """Check one sentence of a draft against numbered passages (from 1), first those it cites, then all.
+
+    `contexts` is what stands around each passage.
+    """
     text = clean(draft)
     if not rewrite(plain(text)):
         return Checked(text, (), EMPTY)
@@ -73,6 +77,7 @@ def verify(draft: str, cited: Sequence[int], passages: Sequence[str], context: C
     reason = ""
     for numbers in _candidates(text, own, passages):
         quotes = [passages[number - 1] for number in numbers]
+        context = merged([contexts[number - 1] for number in numbers]) if contexts else NO_CONTEXT
         mended = mend_units(text, quotes)
         failed = find_fault(mended, quotes, context)
         if not failed:
