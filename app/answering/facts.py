@@ -12,7 +12,19 @@ from itertools import pairwise
 import rjieba
 
 from app.answering.lexicon import translations, words
-from app.answering.numerals import ABOUT, GE, GT, HARD, Number, find_numbers, holds, plain, rewrite, uncounted
+from app.answering.numerals import (
+    ABOUT,
+    GE,
+    GT,
+    HARD,
+    Number,
+    find_numbers,
+    holds,
+    is_same_number,
+    plain,
+    rewrite,
+    uncounted,
+)
 
 MARK = re.compile(r"\s*[\[［【]\s*(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\s*[\]］】]")
 """A citation mark of a draft: [1], [1, 2], 【3】."""
@@ -65,7 +77,7 @@ def wrong_number(sentence: str, quotes: Sequence[str], context: Context = NO_CON
     around = plain(context.headings + "\n" + context.paragraphs)
     held = [number for source in sources for number in find_numbers(source)]
     for number in find_numbers(text):
-        same = [other for other in held if _is_same(number, other)]
+        same = [other for other in held if is_same_number(number, other)]
         shown = text[number.start : number.end]
         if not same:
             return f"所引原文没有“{shown}”"
@@ -78,33 +90,6 @@ def wrong_number(sentence: str, quotes: Sequence[str], context: Context = NO_CON
 
 
 _ENDS = "，。；：、！？,;:!?.）)”》」』"
-
-
-def mend_units(sentence: str, quotes: Sequence[str]) -> str:
-    """Return a sentence with units that it shortens put as the quotes have them: 35岁 as 35周岁, 十五日 as 十五个工作日.
-
-    Only where the quotes hold the value with that one unit alone.
-    """
-    held = [number for quote in quotes for number in find_numbers(plain(quote))]
-    text = plain(sentence)
-    for number in find_numbers(text):
-        same = [other for other in held if other.value == number.value]
-        units = {other.unit for other in same}
-        own = text[number.start : number.end]
-        if len(units) != 1 or any(_is_same(number, other) for other in same) or not own.endswith(number.unit):
-            continue
-        (unit,) = units
-        if number.unit and unit.endswith(number.unit):
-            spaced = r"\s*".join(map(re.escape, own))
-            sentence = re.sub(spaced, lambda found: found.group().removesuffix(number.unit) + unit, sentence, count=1)  # noqa: B023
-    return sentence
-
-
-def _is_same(number: Number, other: Number) -> bool:
-    """Tell equal values of one unit; a number without a unit is any but a share."""
-    if number.value != other.value:
-        return False
-    return number.unit == other.unit or (not number.unit and not other.is_share)
 
 
 def _bounds_agree(number: Number, other: Number) -> bool:

@@ -38,7 +38,7 @@ ASK_ABOVE = THRESHOLD
 have no answer as have one, and a small model answers them all the same."""
 TRUSTED = 0.8
 """Evidence at least so likely to answer is quoted even if nothing stands that the model made of it: of the reply's questions
-there, 14 are answered rightly so for each one that has no answer (evals/VERIFICATION.md)."""
+between this and .9, 13 are answered rightly so, one wrongly, and one that has no answer (evals/VERIFICATION.md)."""
 TRUSTED_IN_SILENCE = 0.6
 """Evidence at least so likely is quoted even if the model says that there is no answer: a small one often overlooks it."""
 REWRITTEN_CHARS = 200

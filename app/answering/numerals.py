@@ -120,6 +120,13 @@ class Number:
         return self.unit in ("%", "‰")
 
 
+def is_same_number(number: Number, other: Number) -> bool:
+    """Tell equal values of one unit; a number without a unit is any but a share."""
+    if number.value != other.value:
+        return False
+    return number.unit == other.unit or (not number.unit and not other.is_share)
+
+
 def plain(text: str) -> str:
     """Return the folded text without thousands separators and without spaces, but those that part two words or numbers.
 

@@ -19,11 +19,11 @@ from app.answering.facts import (
     Context,
     english_in_chinese,
     is_chinese,
-    mend_units,
     merged,
     wrong_facts,
 )
 from app.answering.lexicon import synonyms, words
+from app.answering.mending import mend
 from app.answering.numerals import Number, find_numbers, plain, rewrite
 from app.answering.relations import CHECKS, CHECKS_OF_CLOSEST
 from app.text import fold
@@ -78,7 +78,7 @@ def verify(draft: str, cited: Sequence[int], passages: Sequence[str], contexts: 
     for numbers in _candidates(text, own, passages):
         quotes = [passages[number - 1] for number in numbers]
         context = merged([contexts[number - 1] for number in numbers]) if contexts else NO_CONTEXT
-        mended = mend_units(text, quotes)
+        mended = mend(text, quotes)
         failed = find_fault(mended, quotes, context)
         if not failed:
             return Checked(mended, numbers)
