@@ -14,6 +14,23 @@
     else setAttribute.call(this, name, value);
   };
 
+  // Svelte's templates are HTML with style attributes, which become properties before they are cloned.
+  const innerHTML = Object.getOwnPropertyDescriptor(Element.prototype, "innerHTML");
+  Object.defineProperty(HTMLTemplateElement.prototype, "innerHTML", {
+    configurable: true,
+    enumerable: true,
+    get() {
+      return innerHTML.get.call(this);
+    },
+    set(html) {
+      innerHTML.set.call(this, String(html).replace(/\sstyle="/g, ' data-inline-style="'));
+      for (const element of this.content.querySelectorAll("[data-inline-style]")) {
+        element.style.cssText = element.dataset.inlineStyle;
+        delete element.dataset.inlineStyle;
+      }
+    },
+  });
+
   // Gradio compiles three kinds of text for gr.HTML. Each is carried out here without compiling it; any other is refused,
   // as the page's policy would.
   const compiled = [
