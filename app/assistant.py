@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 
@@ -14,7 +14,7 @@ from app.answering.extractive import Finding, Verdict
 from app.answering.generative import compose, full_question
 from app.answering.inquiry import NOTHING, Inquiry
 from app.answering.question import language_of, search_words
-from app.cache import CachedEncoder
+from app.cache import CachedEncoder, CachedReader
 from app.config import Settings
 from app.encoders import load_encoder
 from app.errors import ModelError, NotFoundError, QuestionError
@@ -42,6 +42,9 @@ from app.types import (
 
 HISTORY_TURNS = 6
 """How many earlier turns a follow-up question can lead back through."""
+READ_AT_ONCE = 2
+"""With more questions under way no passages are read again: that is nine tenths of the work on a question, and a crowd is
+better served by the rules alone than by a queue."""
 
 
 class Assistant:
@@ -58,8 +61,10 @@ class Assistant:
         self.settings = settings
         self.model = model
         self._encoder = CachedEncoder(encoder)
-        self._reader = reader
-        self._retriever = Retriever(store, self._encoder, settings.dense_weight, reader)
+        self._reader = CachedReader(reader) if reader else None
+        self._under_way: set[object] = set()
+        """The questions that are worked on now, one token each."""
+        self._retriever = Retriever(store, self._encoder, settings.dense_weight, self._reader)
         self._seen = store.version
 
     @classmethod
@@ -149,19 +154,31 @@ class Assistant:
     ) -> Generator[Step]:
         """Answer as `ask` does, step by step; closing the iterator gives up. Raises what `ask` raises, at its first step."""
         model = self._model_for(answerer)
-        started = time.perf_counter()
-        inquiry = self._inquire(question, history, document_ids, passages)
-        if model and history:
-            inquiry = yield from self._in_full(inquiry, history, model)
-        ranked = inquiry.search(inquiry.full)
-        retrieved = time.perf_counter()
-        yield Retrieved(ranked)
+        with self._counted():
+            started = time.perf_counter()
+            inquiry = self._inquire(question, history, document_ids, passages)
+            if model and history:
+                inquiry = yield from self._in_full(inquiry, history, model)
+            ranked = inquiry.search(inquiry.full)
+            retrieved = time.perf_counter()
+            yield Retrieved(ranked)
+            inquiry.verdict()
         if model and not inquiry.is_greeting:
             yield from self._write(inquiry, model, started, retrieved)
         else:
             answer = _quote(inquiry, started, retrieved)
             yield from said(answer)
             yield answer
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count a question among those under way, without what a language model then makes of it."""
+        token = object()
+        self._under_way.add(token)
+        try:
+            yield
+        finally:
+            self._under_way.discard(token)
 
     def _inquire(
         self, question: str, history: Sequence[Turn], document_ids: Sequence[str] | None, passages: int | None
@@ -238,7 +255,9 @@ class Assistant:
         for document_id in document_ids or ():
             _document(retriever.store, document_id)
         query = self._cut(query)
-        return retriever.retrieve(query, passages or self.settings.passages, document_ids, search_words(query))
+        count = passages or self.settings.passages
+        is_read = len(self._under_way) <= READ_AT_ONCE
+        return retriever.retrieve(query, count, document_ids, search_words(query), is_read=is_read)
 
     def _similarity(self, question: str, sentences: Sequence[str]) -> Vectors:
         """Return the cosines of a question and sentences, float32 (n,)."""

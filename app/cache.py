@@ -1,4 +1,4 @@
-"""An encoder that remembers: the sentences of the passages that are read most are encoded once."""
+"""An encoder and a reader that remember: what is asked and found most is encoded and read once."""
 
 import threading
 from collections import OrderedDict
@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.types import Encoder, Progress, Vectors
+from app.types import Encoder, Progress, Reader, Reading, Vectors
 
 REMEMBERED = 20_000
 """Vectors kept in memory; about 40 MB at 384 dimensions."""
+REMEMBERED_READINGS = 3000
+"""Readings kept in memory: of 500 questions, at most 20 MB."""
 
 
 class CachedEncoder:
@@ -60,3 +62,30 @@ class CachedEncoder:
                 vectors.popitem(last=False)
         known = known | fresh
         return np.array([known[text] for text in texts], dtype=np.float32).reshape(len(texts), self.dim)
+
+
+class CachedReader:
+    """Wraps a reader; safe to use from several threads."""
+
+    def __init__(self, reader: Reader, remembered: int = REMEMBERED_READINGS) -> None:
+        self._reader = reader
+        self._remembered = remembered
+        self._readings: OrderedDict[tuple[str, str, str], Reading] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> tuple[Reading, ...]:
+        """Read passages, given as (title and headings, text), for a question."""
+        keys = [(question, *passage) for passage in passages]
+        with self._lock:
+            known = {key: self._readings[key] for key in keys if key in self._readings}
+            for key in known:
+                self._readings.move_to_end(key)
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        if missing:
+            fresh = self._reader.read(question, [(head, text) for _, head, text in missing])
+            known |= dict(zip(missing, fresh, strict=True))
+            with self._lock:
+                self._readings.update(zip(missing, fresh, strict=True))
+                while len(self._readings) > self._remembered:
+                    self._readings.popitem(last=False)
+        return tuple(known[key] for key in keys)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
-from app.text import split_sentences
+from app.text import is_topic, split_sentences
 from app.types import Chunk, Document, Section, Span
 
 MAX_CHARS = 300
@@ -23,7 +23,7 @@ class _Piece:
     span: Span
     heading: tuple[str, ...]
     is_run_in: bool
-    """It is only the heading at the start of a paragraph, as in 「1. 关于……的建议。」"""
+    """It only names what the next ones say: the heading at the start of a paragraph, a numbered topic, a question."""
 
 
 def make_chunks(document: Document) -> list[Chunk]:
@@ -67,7 +67,7 @@ def _belong_together(text: str, first: _Piece, before: _Piece, after: _Piece) ->
     is_inside = before.heading == after.heading or _leads_to(before.heading, after.heading)
     if before.is_run_in and is_inside:
         return length <= HARD_MAX_CHARS
-    if length > MAX_CHARS:
+    if length > (MAX_CHARS // 2 if after.is_run_in else MAX_CHARS):
         return False
     both_short = _length(before) <= SHORT_LINE and _length(after) <= SHORT_LINE
     if before.heading == after.heading:
@@ -98,7 +98,8 @@ def _pieces(document: Document) -> Iterator[_Piece]:
         for i, (start, end) in enumerate(pairwise(cuts)):
             heading = paths[first + i - 1] if first + i else ()
             for sentence in split_sentences(document.text, Span(start, end)):
-                is_run_in = sentence.of(document.text).rstrip("。：:！？") in headings
+                words = sentence.of(document.text)
+                is_run_in = words.rstrip("。：:！？") in headings or is_topic(words)
                 for span in _cut_long(document.text, sentence):
                     yield _Piece(span, heading, is_run_in)
 

@@ -42,7 +42,7 @@ class Settings:
     """Milvus that holds the index instead of the folder: milvus://host:19530 or milvus://folder/file.db."""
     encoder: str = "e5-small-zh"
     """Embedding model: the shipped one, or any sentence-transformers model by name or folder."""
-    reader: str = ""
+    reader: str = "reader-zh"
     """`reader-zh` lets the shipped model read the best passages again; empty uses none."""
     answerer: str = "extractive"
     """Who answers: `extractive` quotes sentences, `llm` has a language model write and verifies each sentence."""

@@ -76,7 +76,7 @@ class OnnxReader:
                 readings[row] = Reading(
                     relevance=float(judgement[0]),
                     answerable=float(judgement[1]),
-                    places=tuple(places[text_start:]),
+                    places=np.array(places[text_start:], np.int32).reshape(-1, 2),
                     marks=_log_softmax(own),
                 )
         return tuple(readings[row] for row in range(len(passages)))

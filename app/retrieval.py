@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.chunking import index_text
+from app.spelling import mend_sounds
 from app.text import search_tokens
 from app.types import Encoder, Passage, Reader, Store, Vectors
 
@@ -14,7 +15,7 @@ CANDIDATES = 100
 statutes 100 rank better than 1,000 (nDCG@10 .514 against .505), elsewhere as well (within .002)."""
 
 
-READ = 20
+READ = 6
 """How many of the best passages are read, where there is a reader."""
 READER_WEIGHT = 0.1
 """What the reader's logit counts beside the fused z-score."""
@@ -30,11 +31,18 @@ class Retriever:
         self.reader = reader
 
     def retrieve(
-        self, query: str, limit: int, document_ids: Collection[str] | None = None, words: str | None = None
+        self,
+        query: str,
+        limit: int,
+        document_ids: Collection[str] | None = None,
+        words: str | None = None,
+        *,
+        is_read: bool = True,
     ) -> tuple[Passage, ...]:
         """Return the `limit` best passages, best first; equal scores keep the order of the corpus.
 
-        `words` is what BM25 searches, if it is not the query itself (a translation).
+        `words` is what BM25 searches, if it is not the query itself (a translation). The best are read again by the
+        reader, if there is one, unless `is_read` is false.
         """
 
         def vector() -> Vectors:
@@ -44,20 +52,22 @@ class Retriever:
         proposed = max(CANDIDATES, limit)
         found = self.store.candidates(vector, search_tokens(words or query), proposed, document_ids)
         fused = fuse(found.dense, found.sparse, self.dense_weight)
-        order = np.argsort(-fused, kind="stable")[: max(limit, READ) if self.reader else limit]
+        reader = self.reader if is_read else None
+        order = np.argsort(-fused, kind="stable")[: max(limit, READ) if reader else limit]
         chunks = self.store.chunks_at(found.rows[order].tolist())
         passages = [
             Passage(chunk, float(fused[i]), rank, float(found.dense[i]), float(found.sparse[i]))
             for rank, (i, chunk) in enumerate(zip(order, chunks, strict=True), start=1)
         ]
-        return tuple(self._rank_again(query, passages)[:limit])
+        return tuple((self._rank_again(reader, query, passages) if reader and passages else passages)[:limit])
 
-    def _rank_again(self, query: str, passages: Sequence[Passage]) -> list[Passage]:
+    def _rank_again(self, reader: Reader, query: str, passages: Sequence[Passage]) -> list[Passage]:
         """Read the first passages and put the likeliest to answer in front; the others keep their places behind them."""
-        if self.reader is None or not passages:
-            return list(passages)
         near, far = passages[:READ], passages[READ:]
-        readings = self.reader.read(query, [self._as_read(passage) for passage in near])
+        query = mend_sounds(
+            query, [passage.chunk.text for passage in near]
+        )  # It knows words by their characters alone.
+        readings = reader.read(query, [self._as_read(passage) for passage in near])
         scores = [p.score + READER_WEIGHT * r.answerable for p, r in zip(near, readings, strict=True)]
         order = sorted(range(len(near)), key=lambda i: -scores[i])
         again = [replace(near[i], score=scores[i], rank=n, reading=readings[i]) for n, i in enumerate(order, start=1)]

@@ -13,6 +13,8 @@ from app.types import Span
 
 SENTENCE_END = "。！？!?"
 CLAUSE_END = "；;"
+TOPIC_CHARS = 30
+"""A numbered sentence longer than this says something itself."""
 CLOSERS = "”’』」》〉）)】］]〕\"'"
 BRACKETS = {"“": "”", "‘": "’", "「": "」", "『": "』", "（": "）", "《": "》", "〈": "〉", "【": "】", "〔": "〕"}
 
@@ -70,6 +72,21 @@ def search_tokens(text: str) -> list[str]:
         else:
             tokens.append(run)
     return tokens
+
+
+_TOPIC = re.compile(
+    r"(?:第?[一二三四五六七八九十]{1,3}[、.．是]|[（(][一二三四五六七八九十\d]{1,3}[）)]|\d{1,2}[、.．](?!\d))\s*"
+)
+
+
+def is_question(sentence: str) -> bool:
+    """Tell a question that the text answers next."""
+    return sentence.rstrip(CLOSERS + " ").endswith(("？", "?"))
+
+
+def is_topic(sentence: str) -> bool:
+    """Tell a sentence that only names what the next ones say: a numbered one (三是加强服务。) or a question."""
+    return is_question(sentence) or (len(sentence) <= TOPIC_CHARS and _TOPIC.match(sentence) is not None)
 
 
 def split_sentences(text: str, within: Span | None = None, clauses: bool = False) -> list[Span]:

@@ -96,15 +96,15 @@ class Reading:
     """How well the passage answers in comparison with others (a logit)."""
     answerable: float
     """Whether it answers at all (a logit)."""
-    places: tuple[tuple[int, int], ...]
-    """Offsets in the passage's text of the pieces it was read in."""
+    places: NDArray[np.int32]
+    """Offsets in the passage's text of the pieces it was read in, int32 (pieces, 2)."""
     marks: Vectors
     """Log-likelihood that an answer starts and ends with each piece, float32 (pieces, 2)."""
 
     def share(self, start: int, end: int) -> float:
         """Return how likely an answer in this passage starts within [start, end) of the text, 0 to 1."""
-        inside = [i for i, (a, b) in enumerate(self.places) if start < b and a < end]
-        return float(np.exp(self.marks[inside, 0]).sum()) if inside else 0.0
+        inside = (start < self.places[:, 1]) & (self.places[:, 0] < end)
+        return float(np.exp(self.marks[inside, 0]).sum())
 
     @property
     def probability(self) -> float:
@@ -113,14 +113,15 @@ class Reading:
 
     def best_span(self, start: int = 0, end: int = 1 << 30) -> tuple[int, int, float]:
         """Return the likeliest answer within [start, end) of the text and its log-likelihood; empty if none fits."""
-        inside = [i for i, (a, b) in enumerate(self.places) if start <= a < b <= end]
-        if not inside:
+        begins, ends = self.places[:, 0], self.places[:, 1]
+        inside = np.flatnonzero((start <= begins) & (begins < ends) & (ends <= end))
+        if not len(inside):
             return start, start, -math.inf
-        low, high = inside[0], inside[-1] + 1
+        low, high = int(inside[0]), int(inside[-1]) + 1
         scores = self.marks[low:high, :1] + self.marks[low:high, 1]
         scores = np.where(np.tri(high - low, k=-1) + (1 - np.tri(high - low, k=LONGEST_ANSWER)), -np.inf, scores)
         first, last = np.unravel_index(int(np.argmax(scores)), scores.shape)
-        return self.places[low + first][0], self.places[low + last][1], float(scores[first, last])
+        return int(begins[low + first]), int(ends[low + last]), float(scores[first, last])
 
 
 LONGEST_ANSWER = 90

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.cli import progress_bar
+from app.cli import progress_bar, stop_printing
 from app.config import Settings, load_settings
 from app.errors import YouJuError
 from evals import gate
@@ -21,7 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 a user's error or a gate that fails, 2 wrong usage."""
     options = make_parser().parse_args(arguments)
     try:
-        sys.exit(options.run(options))
+        code = options.run(options)
+        sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:
+        stop_printing()
     except YouJuError as error:
         print(f"evals: {error}", file=sys.stderr)
         sys.exit(1)

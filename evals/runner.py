@@ -132,7 +132,7 @@ def code_fingerprint() -> str:
 
 def conditions_of(settings: Settings, suite: Suite, url: str = "") -> dict[str, Any]:
     """Return what an answer depends on: settings, engine, corpus."""
-    relevant = {"encoder", "answerer", "passages", "dense_weight", "max_question_chars"}
+    relevant = {"encoder", "reader", "answerer", "passages", "dense_weight", "max_question_chars"}
     if settings.answerer == "llm":
         relevant |= {"llm", "llm_model", "llm_seconds", "llm_max_tokens"}
     values: dict[str, Any] = {name: value for name, value in asdict(settings).items() if name in relevant}

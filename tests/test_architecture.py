@@ -14,7 +14,7 @@ APP = ROOT / "app"
 
 LAYERS = (
     ("types", "errors"),
-    ("text", "config", "origins", "addresses"),
+    ("text", "spelling", "config", "origins", "addresses"),
     ("loading", "chunking", "encoders", "reader", "models", "cache", "generations"),
     ("stores",),
     ("retrieval", "building"),

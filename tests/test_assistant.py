@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.answering.matching import squeeze
 from app.answering.replies import suggestions
-from app.assistant import Assistant, parse_history
+from app.assistant import READ_AT_ONCE, Assistant, parse_history
 from app.errors import NotFoundError, QuestionError
 from app.types import Answer, Retrieved, Said, Turn
 
@@ -213,3 +213,18 @@ def test_streams_a_refusal_without_a_sentence(assistant: Assistant) -> None:
     assert isinstance(retrieved, Retrieved)
     assert isinstance(answer, Answer)
     assert answer.status == "refused"
+
+
+def test_passages_are_read_again_only_while_few_ask_at_once(assistant: Assistant) -> None:
+    question = "G60基金多大？"
+    others = [assistant.stream(question) for _ in range(READ_AT_ONCE)]
+    for other in others:
+        assert isinstance(next(other), Retrieved)
+    crowded = assistant.ask(question)
+    for other in others:
+        other.close()
+    alone = assistant.ask(question)
+    assert not any(passage.reading for passage in crowded.passages)
+    assert alone.passages[0].reading
+    assert crowded.text == alone.text
+    check_promises(crowded, assistant)

@@ -1,11 +1,11 @@
-"""An encoder that remembers gives the same vectors and encodes each text once."""
+"""An encoder and a reader that remember give the same and do each work once."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from app.cache import CachedEncoder
-from app.types import Progress, Vectors
+from app.cache import CachedEncoder, CachedReader
+from app.types import Progress, Reading, Vectors
 from tests.conftest import HashingEncoder
 
 
@@ -36,3 +36,29 @@ def test_encodes_a_text_once_and_forgets_the_oldest() -> None:
     assert encoder.encoded == ["一", "二", "三"]
     cached.encode_passages(["二"])
     assert encoder.encoded == ["一", "二", "三", "二"]
+
+
+class CountingReader:
+    """Gives each passage the length of its text as its logits, and remembers what it read."""
+
+    def __init__(self) -> None:
+        self.passages: list[str] = []
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> tuple[Reading, ...]:
+        self.passages += [text for _, text in passages]
+        places, marks = np.zeros((0, 2), np.int32), np.zeros((0, 2), np.float32)
+        return tuple(Reading(len(text), len(text), places, marks) for _, text in passages)
+
+
+def test_reads_a_passage_once_for_a_question_and_forgets_the_oldest() -> None:
+    reader = CountingReader()
+    cached = CachedReader(reader, remembered=2)
+    first = cached.read("问", [("题", "一"), ("题", "二二"), ("题", "一")])
+    assert [reading.answerable for reading in first] == [1, 2, 1]
+    assert cached.read("问", [("题", "二二"), ("题", "一")]) == (first[1], first[0])
+    assert reader.passages == ["一", "二二"]
+    cached.read("另问", [("题", "一")])
+    cached.read("问", [("另题", "一")])
+    cached.read("问", [("题", "一")])
+    assert reader.passages == ["一", "二二", "一", "一", "一"]
+    assert cached.read("问", []) == ()

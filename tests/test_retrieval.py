@@ -136,7 +136,7 @@ class FixedReader:
     def read(self, question: str, passages: Sequence[tuple[str, str]]) -> tuple[Reading, ...]:
         self.read_passages = list(passages)
         nothing = np.zeros((0, 2), np.float32)
-        return tuple(Reading(logit, logit, (), nothing) for logit in self.logits[: len(passages)])
+        return tuple(Reading(logit, logit, nothing.astype(np.int32), nothing) for logit in self.logits[: len(passages)])
 
 
 def test_what_the_reader_takes_for_an_answer_comes_first() -> None:

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from app.answering import spans
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, WHERE, WHICH, WHO, YEAR, Question, Term
 from app.answering.short_answer import short_answer
 from app.loading import fields as keys
-from app.text import split_sentences
+from app.text import is_question, is_topic, split_sentences
 from app.types import Document, Passage, Span
 
 READ_PASSAGES = 6
@@ -50,11 +51,11 @@ class Evidence:
 
 
 def sentences_of(passage: Passage, document: Document) -> list[Span]:
-    """Return the sentences and semicolon clauses of a passage, without the mark that ends a clause."""
+    """Return the sentences and semicolon clauses of a passage, without the mark that ends a clause; no questions."""
     return [
         Span(span.start, span.end - 1) if document.text[span.end - 1] in "；;" else span
         for span in split_sentences(document.text, passage.chunk.span, clauses=True)
-        if len(span.of(document.text)) >= MIN_CHARS
+        if len(span.of(document.text)) >= MIN_CHARS and not is_question(span.of(document.text))
     ]
 
 
@@ -64,8 +65,11 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
     text = span.of(document.text)
     headings = squeeze(" ".join((document.title, *passage.chunk.heading)))
     said = squeeze(text)
-    if _POINTS_BACK.match(text):
-        said += squeeze(_sentence_before(document.text, span, passage.chunk.span))
+    before = _sentence_before(document.text, span, passage.chunk.span)
+    if _POINTS_BACK.match(text) or is_question(before):
+        said += squeeze(before)
+    elif is_topic(before):
+        headings += squeeze(before)
     fit, highlights = fit_of(question, text)
     inside = Span(span.start - passage.chunk.span.start, span.end - passage.chunk.span.start)
     return Evidence(
@@ -91,8 +95,8 @@ def _short_answers(
     question: Question, read: tuple[int, int] | None, found: tuple[tuple[int, int], ...], fit: float
 ) -> tuple[tuple[int, int], ...]:
     """Return the reader's short answer or the rules'. Where a figure or a date is asked for, the rules know better which
-    of several it is (the reply set: right for .82 against .54), the reader better where it ends. A list inside what the
-    reader found is the list itself, without what leads up to it."""
+    of several it is (the reply set: right for .82 against .54) and what unit it has, the reader better where a longer one
+    ends. A list inside what the reader found is the list itself, without what leads up to it."""
     if read is None:
         return found
     if question.kind == LIST and found and read[0] <= found[0][0] and found[0][1] <= read[1]:
@@ -100,6 +104,8 @@ def _short_answers(
     if question.kind not in (FIGURE, DATE) or not found:
         return (read,)
     start, end = found[0]
+    if start <= read[0] and read[1] <= end:
+        return found
     is_same = read[0] < end and start < read[1] and read[1] - read[0] <= end - start + LONGER
     return (read,) if len(found) == 1 and (is_same or fit < UNSURE) else found
 
@@ -113,8 +119,14 @@ _POINTS_BACK = re.compile(r"其中|该|此|其[他余]?|上述|这|两者|(?:主
 
 
 def _sentence_before(text: str, span: Span, chunk: Span) -> str:
-    before = split_sentences(text, Span(chunk.start, span.start))
-    return before[-1].of(text) if before else ""
+    """Return the sentence in front of a span, or the beginning of its own."""
+    before = [other for other in _sentences(text, chunk) if other.start < span.start]
+    return text[before[-1].start : min(before[-1].end, span.start)] if before else ""
+
+
+@lru_cache(maxsize=64)
+def _sentences(text: str, within: Span) -> list[Span]:
+    return split_sentences(text, within)
 
 
 _YEARS = re.compile(r"((?:19|20)\d{2})年?(?:[—–~-]|至|到)((?:19|20)\d{2})年?")

@@ -25,9 +25,9 @@ from app.answering.verification import EMPTY, Checked, clean, verify
 from app.loading import fields as keys
 from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn, Writing
 
-EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 300
-"""What a question for a fact is answered from: about 200 tokens, 3 s of reading on 2 cores."""
-MORE_SENTENCES, MORE_CHARS = 7, 560
+EVIDENCE_SENTENCES, EVIDENCE_CHARS = 4, 260
+"""What a question for a fact is answered from: about 170 tokens, 3 s of reading on 2 cores."""
+MORE_SENTENCES, MORE_CHARS = 7, 450
 """What a question for a list, a way or an overview is answered from."""
 TELLING_CHARS = 14
 """A shorter sentence that the rules did not choose is a heading, or says as much (一是完善人才政策。)."""
@@ -64,13 +64,17 @@ def gather(inquiry: Inquiry) -> tuple[Finding, ...]:
 
 
 def _within(found: Sequence[Finding], most: int, budget: int) -> tuple[Finding, ...]:
-    """Return the first findings that fit, each place of a document once; no sentence that gives orders to a model."""
+    """Return the first findings that fit, the very first in any case; each place of a document once.
+
+    No sentence that gives orders to a model, and none that is too long to be one.
+    """
     chosen: list[Finding] = []
     left = budget
     for finding in found:
         is_known = any(o.document.id == finding.document.id and o.span.overlaps(finding.span) for o in chosen)
         size = len(finding.text)
-        if is_known or size > min(left, SENTENCE_CHARS) or is_order(finding.text) or len(chosen) == most:
+        fits = size <= SENTENCE_CHARS and len(chosen) < most and (size <= left or not chosen)
+        if is_known or not fits or is_order(finding.text):
             continue
         chosen.append(finding)
         left -= size

@@ -3,12 +3,10 @@
 import difflib
 import re
 from collections.abc import Iterator
-from functools import lru_cache
-
-from pypinyin import Style, lazy_pinyin
 
 from app.answering.lexicon import synonyms
 from app.answering.question import Term
+from app.spelling import sound
 from app.text import fold, is_cjk
 
 SYNONYM, SOUND, ABBREVIATION, PARTIAL = 0.85, 0.8, 0.7, 0.6
@@ -63,12 +61,6 @@ def match_number(number: str, text: str) -> bool:
 def _is_misspelt(term: str, text: str) -> bool:
     """Tell whether a Latin word of the text differs from a term in a letter or so."""
     return bool(difflib.get_close_matches(term, _LATIN.findall(text), n=1, cutoff=0.85))
-
-
-@lru_cache(maxsize=8192)
-def sound(text: str) -> str:
-    """Return the syllables of a text without tones, each with a mark in front: 「|yang|fan」."""
-    return "|" + "|".join(lazy_pinyin(text, style=Style.NORMAL)) + "|"
 
 
 def _abbreviates(term: str, text: str) -> bool:
