@@ -59,6 +59,8 @@ class Verdict:
 
     findings: tuple[Finding, ...]
     confidence: float
+    by_rules: float
+    """The confidence of the rules alone, without the reader's word."""
 
 
 def find_answer(question: str, search: Search, similarity: Similarity, store: Store) -> Verdict:
@@ -73,7 +75,7 @@ def find_answer(question: str, search: Search, similarity: Similarity, store: St
     for part in parts:
         for finding in part.findings[: max(1, MAX_SENTENCES // len(parts))]:
             findings = _add(findings, finding)
-    return Verdict(tuple(findings), max(part.confidence for part in parts))
+    return Verdict(tuple(findings), max(part.confidence for part in parts), max(part.by_rules for part in parts))
 
 
 def _add(findings: Sequence[Finding], new: Finding) -> list[Finding]:
@@ -91,22 +93,24 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     passages = search(question.original)
     nearest = [documents[key] for key in dict.fromkeys(passage.chunk.document_id for passage in passages)]
     if fields := answer_from_fields(question, nearest):
-        return Verdict(tuple(_plain_finding(f.document, f.field.span, store, f.field.value) for f in fields), 1.0)
+        return Verdict(tuple(_plain_finding(f.document, f.field.span, store, f.field.value) for f in fields), 1.0, 1.0)
     if nearest and (topics := answer_from_outline(question, nearest[0])):
-        return Verdict(tuple(_plain_finding(nearest[0], span, store) for span in topics[:MAX_TOPICS]), 1.0)
+        return Verdict(tuple(_plain_finding(nearest[0], span, store) for span in topics[:MAX_TOPICS]), 1.0, 1.0)
     evidence = read(question, passages, similarity, documents)
     if not evidence:
-        return Verdict((), 0.0)
+        return Verdict((), 0.0, 0.0)
     best = evidence[0]
     document = documents[best.passage.chunk.document_id]
     weighed = _with_members(question, best, evidence)
     reading = best.passage.reading
-    confidence = probability(support_of(question, weighed, document), reading.answerable if reading else None)
+    support = support_of(question, weighed, document)
+    by_rules = probability(support)
+    confidence = probability(support, reading.answerable) if reading else by_rules
     if confidence < THRESHOLD:
-        return Verdict((), confidence)
+        return Verdict((), confidence, by_rules)
     chosen = [best, *_companions(question, best, evidence)]
     findings = (Finding(document, e.span, e.passage.chunk, e.highlights, confidence) for e in chosen)
-    return Verdict(tuple(findings), confidence)
+    return Verdict(tuple(findings), confidence, by_rules)
 
 
 def _plain_finding(document: Document, span: Span, store: Store, value: str = "") -> Finding:

@@ -8,7 +8,7 @@ from app.answering.extractive import Similarity, Verdict, find_answer
 from app.answering.question import language_of
 from app.types import Passage, Refusal, Store
 
-NOTHING = Verdict((), 0.0)
+NOTHING = Verdict((), 0.0, 0.0)
 
 
 @dataclass(slots=True)

@@ -141,9 +141,9 @@ def _no_list(question: Question, evidence: Evidence) -> float:
 
 
 TYPES = {
-    "区": re.compile(r"[\u3400-\u9fff]{2}(?:新?区|县)(?!域|间|块)"),
+    "区": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:新?区|县)(?!域|间|块)"),
     "国家": re.compile(r"美国|日本|德国|英国|法国|俄罗斯|韩国|印度|新加坡|加拿大|澳大利亚"),
-    "县": re.compile(r"[\u3400-\u9fff]{2}(?:区|县)(?!域|间)"),
+    "县": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:区|县)(?!域|间)"),
     "高校": re.compile(r"大学|学院"),
     "大学": re.compile(r"大学|学院"),
     "学校": re.compile(r"大学|学院|学校|中学|小学"),

@@ -46,6 +46,8 @@ MIN_NEAR = 0.4
 IN_HEADINGS, IN_QUESTION = 0.5, 0.3
 """What a word counts that only the headings, or only the question, hold."""
 LOOKED_AT = 6
+NAMING = 5
+"""Characters that, if the same in a row, name the same thing."""
 MIN_ADDED = 0.15
 """Share of a sentence that each of several passages has to hold alone."""
 
@@ -142,11 +144,21 @@ def _patched(sentence: str, quotes: Sequence[str], context: Context) -> str:
     for clause in _CLAUSES.split(sentence) if len(quotes) > 1 and is_chinese(sentence) else ():
         has_figure = any(find_numbers(plain(clause)))
         if has_figure and not any(
-            not wrong_facts(clause, [quote], context) and not _missing(clause, plain(quote), NO_CONTEXT, MIN_AT_FIGURES)
+            not wrong_facts(clause, [quote], context)
+            and not _missing(clause, plain(quote), NO_CONTEXT, MIN_AT_FIGURES)
+            and not _borrows(clause, quote, [other for other in quotes if other != quote], context)
             for quote in quotes
         ):
             return f"“{clause.strip()}”是从不同的原文拼起来的"
     return ""
+
+
+def _borrows(clause: str, quote: str, others: Sequence[str], context: Context) -> bool:
+    """Tell whether a clause names something as only another quote does: 「基础研究基金」 with the sum of another fund."""
+    own, elsewhere = plain(quote + "\n" + context.headings), plain("\n".join(others))
+    words_run = rewrite(plain(clause))
+    pieces = (words_run[i : i + NAMING] for i in range(len(words_run) - NAMING + 1))
+    return any(is_chinese(piece) and piece in elsewhere and piece not in own for piece in pieces)
 
 
 def _far_fetched(sentence: str, quotes: Sequence[str]) -> str:
