@@ -1,8 +1,8 @@
-"""What speaks for a sentence: here, whether it tells plans where plans are asked for."""
+"""What speaks for a sentence: whether it tells plans where plans are asked for, and what stands in front of it."""
 
 import pytest
 
-from app.answering.choosing import weigh
+from app.answering.choosing import sentences_of, weigh
 from app.answering.question import parse_question
 from app.types import Chunk, Document, Passage, Span
 
@@ -30,3 +30,24 @@ def test_plans_count_less_where_what_was_done_is_asked_for() -> None:
 
 def test_time_does_not_matter_where_it_is_not_asked_for() -> None:
     assert time_of("谁开展校企培养？", PLAN) == time_of("谁开展校企培养？", DONE) == 0
+
+
+def test_a_question_in_the_text_is_no_answer_and_lends_its_words_to_what_follows() -> None:
+    asked, answer, other = "逾期申报怎么办？", "可以在线申请延期。", "办税厅周日休息。"
+    document = Document("d", "问答", asked + answer + other)
+    passage = Passage(Chunk("c", "d", Span(0, len(document.text)), document.text, ()), 1.0, 1)
+    spans = sentences_of(passage, document)
+    assert [span.of(document.text) for span in spans] == [answer, other]
+    question = parse_question("逾期申报怎么办？")
+    best, worst = (weigh(question, passage, span, document).lexical for span in spans)
+    assert best > 0.9
+    assert worst < 0.3
+
+
+def test_a_numbered_topic_is_a_heading_of_what_follows() -> None:
+    document = Document("d", "通知", "一是优化检验服务。开通绿色通道。办公室负责落实。")
+    passage = Passage(Chunk("c", "d", Span(0, len(document.text)), document.text, ()), 1.0, 1)
+    _, second, third = (
+        weigh(parse_question("怎样优化检验服务？"), passage, span, document) for span in sentences_of(passage, document)
+    )
+    assert second.lexical > third.lexical

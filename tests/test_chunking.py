@@ -155,3 +155,11 @@ def test_items_of_a_list_share_a_chunk_under_their_heading_and_no_other() -> Non
 
 def test_an_empty_document_has_no_chunk() -> None:
     assert make_chunks(make_document("x", " \n---\n")) == []
+
+
+def test_a_topic_or_a_question_stands_in_one_chunk_with_what_it_leads_to() -> None:
+    before = "各部门要及时掌握企业情况，切实加强指导和服务，保证各项政策落实到位，并按月上报进展。" * 6
+    for topic in ("三是推广网上办理。", "逾期申报怎么办？"):
+        document = make_document("文件", f"{before}{topic}纳税人可以在线申请延期。税务部门应当在三日内答复。")
+        assert found(document, topic).text.startswith(topic)
+        assert "可以在线申请延期" in found(document, topic).text

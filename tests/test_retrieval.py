@@ -26,6 +26,7 @@ class FixedStore:
     sparse: Vectors
     documents: dict[str, Document] = field(default_factory=dict)
     asked: list[tuple[list[str], int, Collection[str] | None]] = field(default_factory=list)
+    text: str = "科"
 
     version = "fixed"
 
@@ -36,7 +37,7 @@ class FixedStore:
 
     @property
     def chunks(self) -> list[Chunk]:
-        return [Chunk(f"c{i}", "文件", Span(i, i + 1), "科") for i in range(10)]
+        return [Chunk(f"c{i}", "文件", Span(i, i + 1), self.text) for i in range(10)]
 
     @property
     def chunk_count(self) -> int:
@@ -132,9 +133,10 @@ class FixedReader:
     def __init__(self, *logits: float) -> None:
         self.logits = logits
         self.read_passages: list[tuple[str, str]] = []
+        self.question = ""
 
     def read(self, question: str, passages: Sequence[tuple[str, str]]) -> tuple[Reading, ...]:
-        self.read_passages = list(passages)
+        self.read_passages, self.question = list(passages), question
         nothing = np.zeros((0, 2), np.float32)
         return tuple(Reading(logit, logit, nothing.astype(np.int32), nothing) for logit in self.logits[: len(passages)])
 
@@ -150,6 +152,13 @@ def test_what_the_reader_takes_for_an_answer_comes_first() -> None:
     assert [passage.rank for passage in ranked] == [1, 2, 3]
     assert ranked[0].score == pytest.approx(plain[1].score + READER_WEIGHT * 40)
     assert reader.read_passages == [("标题", "科")] * 3
+
+
+def test_what_a_question_mistypes_is_read_as_the_passages_write_it() -> None:
+    store = FixedStore([0], floats(0.9), floats(3), {"文件": Document("文件", "标题", "科")}, text="扬帆专项面向青年")
+    reader = FixedReader(1)
+    Retriever(store, HashingEncoder(), reader=reader).retrieve("杨帆专项多少岁", 1)
+    assert reader.question == "扬帆专项多少岁"
 
 
 def test_passages_too_far_down_to_be_read_stay_behind(monkeypatch: pytest.MonkeyPatch) -> None:

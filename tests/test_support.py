@@ -67,3 +67,11 @@ def test_every_weight_belongs_to_a_feature_and_has_its_sign() -> None:
     assert set(WEIGHTS) == set(Support.__slots__)
     for name, weight in WEIGHTS.items():
         assert (weight < 0) == (name.startswith(("missing", "no_")) or name in ("aggregate", "unreal"))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "missing"), [("总部设在浦东新区。", 0), ("总部所在的区是上海。", 1), ("总部设在各区。", 1)]
+)
+def test_a_district_is_named(sentence: str, missing: float) -> None:
+    found = support("总部设在哪个区？", sentence, Document("d", "通知", f"标题\n{sentence}"))
+    assert found.missing_wanted == missing

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.text import fold, is_cjk, search_tokens, split_sentences
+from app.text import fold, is_cjk, is_topic, search_tokens, split_sentences
 from app.types import Document, Span
 
 CHINESE = st.text(alphabet="上海科技一是。，；：！？.!?;:\n“”‘’（）()《》【】「」\"' \u3000aG60%…", max_size=120)
@@ -188,3 +188,17 @@ def test_every_ideograph_can_be_found(text: str) -> None:
     tokens = set(search_tokens(text))
     assert {character for character in fold(text) if is_cjk(character)} <= tokens
     assert all(token == fold(token) and token for token in tokens)
+
+
+@pytest.mark.parametrize(
+    "sentence", ["三是加强服务。", "（二）优化流程。", "3.推广网上办理。", "一、总则", "逾期申报怎么办？”"]
+)
+def test_a_topic_only_names_what_follows(sentence: str) -> None:
+    assert is_topic(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence", ["3.5亿元已经拨付。", "加强服务。", "一、" + "加强服务" * 10 + "。", "一共资助20人。"]
+)
+def test_a_sentence_that_says_something_is_no_topic(sentence: str) -> None:
+    assert not is_topic(sentence)

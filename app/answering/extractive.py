@@ -161,16 +161,16 @@ def _companions(question: Question, best: Evidence, evidence: Sequence[Evidence]
     """Return the sentences that belong to the best one where a question asks for more than a fact."""
     same = sorted((e for e in evidence if e.passage.chunk.id == best.passage.chunk.id), key=lambda e: e.span)
     following = [e for e in same if e.span.start > best.span.start]
-    is_topic_sentence = len(best.text) < TOPIC_SENTENCE or is_topic(best.text)
     if question.kind in (LIST, WHICH):
         if members := _members_after(question, best, evidence):
             return [members]
-        if is_topic_sentence and "、" not in best.text:
+        if is_topic(best.text) and "、" not in best.text:
             return following[: MAX_SENTENCES - 1]
         equal = [e for e in same if e.span != best.span and e.lexical >= max(0.7, 0.95 * best.lexical)]
         return equal[: MAX_SENTENCES - 1]
     if question.kind not in (HOW, OPEN):
         return []
+    is_topic_sentence = len(best.text) < TOPIC_SENTENCE or is_topic(best.text)
     return following[: MAX_SENTENCES - 1 if is_topic_sentence else 1 if question.kind == HOW else 0]
 
 

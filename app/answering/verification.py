@@ -255,11 +255,28 @@ _ENGLISH_WORD = re.compile(r"[a-z][a-z'-]+")
 
 
 def _unsaid_english(sentence: str, cited: str) -> str:
-    found = [word for word in _ENGLISH_WORD.findall(fold(sentence)) if word not in words("english_glue")]
-    held = [word for word in found if _held_english(word, cited)]
-    if found and len(held) / len(found) < MIN_ENGLISH_COVERAGE:
-        return f"所引原文没有说到“{next(word for word in found if word not in held)}”"
+    said = _ENGLISH_WORD.findall(fold(sentence))
+    in_phrases = _in_held_phrases(said, cited)
+    found = [i for i, word in enumerate(said) if word not in words("english_glue")]
+    missing = [said[i] for i in found if i not in in_phrases and not _held_english(said[i], cited)]
+    if found and 1 - len(missing) / len(found) < MIN_ENGLISH_COVERAGE:
+        return f"所引原文没有说到“{missing[0]}”"
     return "" if found or re.search(r"\d", sentence) else EMPTY
+
+
+LONGEST_PHRASE = 5
+"""Words of the longest phrase that is looked up in the glossary."""
+
+
+def _in_held_phrases(said: Sequence[str], cited: str) -> set[int]:
+    """Return the places of the words that are part of a phrase whose translation is cited: yangtze river delta, 长三角."""
+    places: set[int] = set()
+    for size in range(2, LONGEST_PHRASE + 1):
+        for start in range(len(said) - size + 1):
+            phrase = " ".join(said[start : start + size])
+            if any(chinese in cited for chinese in english_in_chinese(phrase)):
+                places |= set(range(start, start + size))
+    return places
 
 
 def _held_english(word: str, cited: str) -> bool:
