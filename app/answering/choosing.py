@@ -96,10 +96,10 @@ def _short_answers(
 ) -> tuple[tuple[int, int], ...]:
     """Return the reader's short answer or the rules'. Where a figure or a date is asked for, the rules know better which
     of several it is (the reply set: right for .82 against .54) and what unit it has, the reader better where a longer one
-    ends. A list inside what the reader found is the list itself, without what leads up to it."""
+    ends. Where the reader's begins before a list, the rules' is the list itself, whole and without what leads up to it."""
     if read is None:
         return found
-    if question.kind == LIST and found and read[0] <= found[0][0] and found[0][1] <= read[1]:
+    if question.kind == LIST and found and read[0] <= found[0][0] < read[1]:
         return found
     if question.kind not in (FIGURE, DATE) or not found:
         return (read,)
