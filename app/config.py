@@ -71,7 +71,7 @@ class Settings:
     max_file_mb: float = 20.0
     """Larger text files are refused (a bulk .jsonl may be larger: it is read line by line)."""
     threads: int = 0
-    """CPU threads of the encoder; 0 uses every core."""
+    """CPU threads of encoder and reader; 0 uses every core."""
     benchmarks: str = "benchmarks"
     """Folder of the public question sets that `python -m evals` measures with."""
     host: str = "127.0.0.1"

@@ -64,9 +64,8 @@ class Retriever:
     def _rank_again(self, reader: Reader, query: str, passages: Sequence[Passage]) -> list[Passage]:
         """Read the first passages and put the likeliest to answer in front; the others keep their places behind them."""
         near, far = passages[:READ], passages[READ:]
-        query = mend_sounds(
-            query, [passage.chunk.text for passage in near]
-        )  # It knows words by their characters alone.
+        # The reader knows words by their characters alone: a name that is mistyped is read as the passages write it.
+        query = mend_sounds(query, [passage.chunk.text for passage in near])
         readings = reader.read(query, [self._as_read(passage) for passage in near])
         scores = [p.score + READER_WEIGHT * r.answerable for p, r in zip(near, readings, strict=True)]
         order = sorted(range(len(near)), key=lambda i: -scores[i])
