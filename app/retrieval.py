@@ -15,6 +15,9 @@ CANDIDATES = 100
 statutes 100 rank better than 1,000 (nDCG@10 .514 against .505), elsewhere as well (within .002)."""
 
 
+CLEAR, HALF_CLEAR, LIFT = 3.5, 0.5, 2.0
+"""A best chunk 3.5 deviations above the mean of BM25 stands out. One at 3 or less does not: the vectors then count three
+times as much, and in between in proportion."""
 READ = 6
 """How many of the best passages are read, where there is a reader."""
 READER_WEIGHT = 0.1
@@ -84,9 +87,14 @@ def fuse(dense: Vectors, sparse: Vectors, dense_weight: float) -> Vectors:
     """Return the weighted sum of the two signals' z-scores, float32 (n,); higher is closer.
 
     On 2,645 passages of government notices it ranks better than reciprocal rank fusion with k = 60 (Cormack, Clarke &
-    Büttcher, SIGIR 2009): nDCG@10 .846 against .794.
+    Büttcher, SIGIR 2009): nDCG@10 .846 against .794. Where no chunk stands out by its words the vectors count more: lay
+    questions about law share few words with the statute (lecoqa_law .512 → .528, S@1 .432 → .453; ncp_dev .875 → .873).
     """
-    fused: Vectors = dense_weight * standardise(dense) + (1 - dense_weight) * standardise(sparse)
+    by_meaning, by_words = standardise(dense), standardise(sparse)
+    clear = min(CLEAR, 0.6 * max(sparse.size - 1, 0) ** 0.5)  # Of n scores none is more than √(n - 1) above the mean.
+    unclear = np.clip((clear - by_words.max(initial=0.0)) / HALF_CLEAR, 0.0, 1.0)
+    share = dense_weight * (1 + LIFT * unclear)
+    fused: Vectors = (share * by_meaning + (1 - dense_weight) * by_words) / (share + 1 - dense_weight)
     return fused
 
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -89,6 +89,11 @@ def is_topic(sentence: str) -> bool:
     return is_question(sentence) or (len(sentence) <= TOPIC_CHARS and _TOPIC.match(sentence) is not None)
 
 
+def unnumbered(sentence: str) -> str:
+    """Return a sentence without the number in front of it: 申报材料 of 三、申报材料."""
+    return _TOPIC.sub("", sentence, count=1) if _TOPIC.match(sentence) else sentence
+
+
 def split_sentences(text: str, within: Span | None = None, clauses: bool = False) -> list[Span]:
     """Cut a text into sentences; with `clauses` also after each semicolon.
 
@@ -100,6 +105,52 @@ def split_sentences(text: str, within: Span | None = None, clauses: bool = False
     cuts = [within.start, *_cuts(text, within, ends), within.end]
     spans = [_trim(text, start, end) for start, end in pairwise(cuts)]
     return [span for span in spans if span is not None]
+
+
+def leads_in(sentence: str) -> bool:
+    """Tell a sentence that only leads up to what follows: 申请人须符合下列条件：."""
+    return sentence.rstrip().endswith(("：", ":"))
+
+
+LIST_CHARS = 4000
+"""So far a list is followed."""
+_ITEM = re.compile(
+    r"(?P<numbered>\d{1,2}\s*[.．、](?!\d))|(?P<half>\d{1,2}[)）])|(?P<bracketed>[（(]\d{1,2}[）)])"
+    r"|(?P<chinese>[（(][一二三四五六七八九十]{1,3}[）)])|(?P<circled>[①-⑳])|(?P<dotted>[-•·●])"
+    r"|(?P<point>[一二三四五六七八九十]{1,2}是)|(?P<ordinal>第[一二三四五六七八九十][，,、])"
+)
+
+
+def items_after(text: str, lead: Span) -> list[Span]:
+    """Return the items of the list behind a heading or a lead-in: the first sentence of each, without a semicolon.
+
+    None if no list follows. A lead-in may stand between the heading and the list; items of another style that stand
+    among those of the first are part of these.
+    """
+    own = _item_style(lead.of(text))
+    items: list[Span] = []
+    style = ""
+    for span in split_sentences(text, Span(lead.end, min(len(text), lead.end + LIST_CHARS)), clauses=True):
+        sentence = span.of(text)
+        found = _item_style(sentence)
+        if found and found != own and (not style or found == style):
+            style = found
+            items.append(Span(span.start, span.end - 1) if sentence[-1] in CLAUSE_END else span)
+        elif found == own or not (found or _goes_on(text, items, lead, span)):
+            break
+    return items
+
+
+def _item_style(sentence: str) -> str | None:
+    match = _ITEM.match(sentence)
+    return match.lastgroup if match else None
+
+
+def _goes_on(text: str, items: Sequence[Span], lead: Span, span: Span) -> bool:
+    """Tell a further sentence of the last item, or the lead-in right behind the heading."""
+    if items:
+        return "\n" not in text[items[-1].end : span.start]
+    return leads_in(span.of(text)) and not leads_in(lead.of(text))
 
 
 def _cuts(text: str, within: Span, ends: str) -> Iterator[int]:

@@ -101,6 +101,15 @@ def ask(page: Page, question: str) -> None:
 def wait_for_answer(page: Page, question: str) -> None:
     expect(page.locator("#latest h2")).to_have_text(question)
     expect(page.locator("#latest .turn.is-done .body")).to_be_visible(timeout=20_000)
+    # Gradio draws the components one by one: the evidence may come after the answer.
+    script = """() => {
+        const cite = document.querySelector("#latest .cite");
+        const mark = document.querySelector("#evidence mark");
+        if (!cite) return !mark;
+        const answer = mark?.closest(".panel").dataset.answer;
+        return answer === cite.closest(".turn").dataset.answer && document.querySelector("#evidence mark.is-active");
+    }"""
+    page.wait_for_function(script, timeout=BROWSER_MS)
 
 
 def evidence_of(page: Page, number: int) -> str:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from app.answering.choosing import sentences_of, weigh
+from app.answering.choosing import fit_of, sentences_of, telling, weigh
 from app.answering.question import parse_question
-from app.types import Chunk, Document, Passage, Span
+from app.loading.fields import ISSUER
+from app.types import Chunk, Document, Field, Passage, Span
 
 DONE, PLAN, LATER = "市教委开展校企联合培养。", "市教委将开展校企联合培养。", "开展校企联合培养。"
 DOCUMENT = Document("d", "答复", f"{DONE}\n{PLAN}\n下阶段\n{LATER}")
@@ -51,3 +52,27 @@ def test_a_numbered_topic_is_a_heading_of_what_follows() -> None:
         weigh(parse_question("怎样优化检验服务？"), passage, span, document) for span in sentences_of(passage, document)
     )
     assert second.lexical > third.lexical
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "answer"),
+    [
+        ("平均班额降到了多少人？", "平均班额由 52 人降至 46 人。", "46 人"),
+        ("平均班额原来是多少人？", "平均班额由 52 人降至 46 人。", "52 人"),
+        ("情况多久报一次？", "各区每半年报送一次情况，三年内不得申报。", "每半年"),
+        ("三年内能申报几次？", "每半年报送一次情况，三年内申报不超过2次。", "不超过2次"),
+    ],
+)
+def test_the_figure_that_is_asked_for(question: str, sentence: str, answer: str) -> None:
+    fit, ((start, end),) = fit_of(parse_question(question), sentence)
+    assert fit > 0
+    assert sentence[start:end] == answer
+
+
+def test_a_place_that_begins_a_longer_name_tells_as_much_as_another_word() -> None:
+    issuer = Field(ISSUER, "平川省教育厅", Span(0, 6))
+    document = Document("d", "答复", "平川省教育厅\n平川大学托管3所。\n" + "各校按时上报情况。" * 60, (), (issuer,))
+    (of_name, _, _), (of_issuer, _) = (
+        telling(parse_question(question).terms, document) for question in ("平川大学托管", "平川增长")
+    )
+    assert of_name.weight > 2 * of_issuer.weight

@@ -4,6 +4,7 @@ import pytest
 
 from app.answering.metadata import answer_from_fields
 from app.answering.question import parse_question
+from app.loading import make_document
 from app.types import Document
 
 
@@ -47,3 +48,30 @@ def test_answers_from_the_line_that_says_it(question: str, values: list[str], re
 )
 def test_leaves_questions_about_something_else_alone(question: str, reply: Document) -> None:
     assert answers(question, reply) == []
+
+
+NOTICE = make_document(
+    "notice.txt",
+    """江海市经济和信息化局
+关于组织申报专项资金的通知
+江经信企〔2025〕17号
+各有关单位：
+现将有关事项通知如下。
+联系人：陈晓岚
+江海市经济和信息化局
+2025年3月12日""",
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "values"),
+    [
+        ("这份通知的文号", ["江经信企〔2025〕17号"]),
+        ("该答复的文号是什么？", ["沪科提复〔2024〕38号"]),
+        ("联系人是谁？", ["李 畅", "陈晓岚"]),
+        ("江海市经信局的联系人是谁？", ["陈晓岚"]),
+    ],
+)
+def test_of_several_documents_the_one_that_is_meant_answers(question: str, values: list[str], reply: Document) -> None:
+    answered = answer_from_fields(parse_question(question), [reply, NOTICE])
+    assert [answer.field.value for answer in answered] == values

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from app.answering.short_answer import trim
 from app.encoders import SHIPPED_FOLDER
 from app.errors import EncoderError
 from app.reader import FOLDER, OnnxReader, encode_passage, load_reader
@@ -78,6 +79,21 @@ def test_finds_the_short_answer(reader: OnnxReader, question: str, answer: str) 
     start, end, _ = found.best_span()
     assert answer in TEXT[start:end] or TEXT[start:end] in answer
     assert found.answerable > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "answer"),
+    [
+        ("做了评价、1240项成果", "、1240项成果", "1240项成果"),
+        ("发挥“1+7+N”产业联盟作用", "1+7+N”", "“1+7+N”"),
+        ("依据《评价报告2023》的数据", "《评价报告2023", "《评价报告2023》"),
+        ("落户某市（今属某县", "（今属某县", "今属某县"),
+        ("共计30个）和其他", "30个）", "30个"),
+    ],
+)
+def test_a_short_answer_has_no_loose_marks(text: str, read: str, answer: str) -> None:
+    start, end = trim("多少？", text, text.index(read), text.index(read) + len(read))
+    assert text[start:end] == answer
 
 
 @pytest.mark.model

@@ -77,6 +77,15 @@ def test_fusion_by_hand() -> None:
     assert fuse(dense, sparse, 0) == pytest.approx([-1.224745, 1.224745, 0], abs=1e-5)
 
 
+def test_vectors_count_more_where_no_chunk_stands_out_by_its_words() -> None:
+    by_words, by_meaning = 0, 1
+    dense = floats(0, 1, *[0, 1] * 24)
+    clear, unclear = floats(9, *[0] * 49), floats(2, *[0, 1] * 24, 1)
+    assert fuse(dense, clear, 0.5).argmax() == by_words
+    assert fuse(dense, unclear, 0.4)[by_meaning] > fuse(dense, unclear, 0.4)[by_words]
+    assert fuse(dense, unclear, 0).argmax() == by_words
+
+
 @settings(deadline=None, max_examples=100)
 @given(st.floats(-100, 100, width=32), st.integers(0, 50))
 def test_scores_that_are_all_the_same_say_nothing(score: float, count: int) -> None:

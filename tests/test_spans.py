@@ -28,6 +28,11 @@ def figures(sentence: str) -> list[tuple[str, str]]:
         ("补贴 1,200 元/人", [("1,200 元", "money")]),
         ("一方面推进一体化，一是优化布局", []),
         ("发挥 G60 科创走廊“1+7+N”体系", []),
+        (
+            "每半年报送，按季度公示，半年内办结",
+            [("每半年", "frequency"), ("按季度", "frequency"), ("半年", "duration")],
+        ),
+        ("按年龄分组，每两年1次", [("每两年1次", "frequency")]),
     ],
 )
 def test_finds_figures_with_their_units(sentence: str, expected: list[tuple[str, str]]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from app.answering.choosing import weigh
 from app.answering.question import parse_question
-from app.answering.support import THRESHOLD, WEIGHTS, Support, probability, support_of
+from app.answering.support import FIRM, OTHERS, THRESHOLD, WEIGHTS, Support, probability, support_of
 from app.loading import make_document
 from app.types import Chunk, Document, Passage, Span
 
@@ -59,6 +59,37 @@ def test_each_objection_is_seen(question: str, sentence: str, objection: str, do
     assert getattr(support(question, sentence, document), objection) > 0.2
 
 
+def test_the_clause_of_the_answer_gives_the_sum_of_others(document: Document) -> None:
+    sentence = "该所发布首单专利贷款，累计授信超 16 亿元。"
+    found = support("首单专利贷款的金额是多少？", sentence, Document("d", "通知", f"标题\n{sentence}"))
+    assert found.aggregate == 1
+    single = "该所发布首单专利贷款，首单授信 300 万元，累计授信超 16 亿元。"
+    found = support("首单专利贷款授信多少万元？", single, Document("d", "通知", f"标题\n{single}"))
+    assert found.aggregate == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "missing"),
+    [
+        ("教师流动有什么规定？", "严禁到县中抢挖优秀教师。", 0),
+        ("依据哪部规定？", "严禁到县中抢挖优秀教师。", 1),
+        ("代表来自哪些国家？", "代表来自希腊和挪威。", 0),
+        ("代表来自哪些国家？", "代表来自上海市。", 1),
+        ("报告给哪些高校看？", "报告交付给委托方。", FIRM),
+    ],
+)
+def test_what_is_asked_for_is_known_by_its_look(question: str, sentence: str, missing: float) -> None:
+    found = support(question, sentence, Document("d", "通知", f"标题\n{sentence}"))
+    assert found.missing_wanted == missing
+
+
+def test_a_passage_about_others_is_told(document: Document) -> None:
+    sentence = "县中教师定向培养每年招收800名。"
+    other = Document("d", "通知", f"标题\n{sentence}")
+    assert support("初中教师每年招收多少名？", sentence, other).missing_word == OTHERS
+    assert support("县中教师每年招收多少名？", sentence, other).missing_word < 0.4
+
+
 def test_the_place_of_the_issuing_body_is_no_objection(document: Document) -> None:
     assert support("上海四类计划共资助了多少人？", SUM, document).missing_name <= 0.1
 
@@ -70,7 +101,7 @@ def test_every_weight_belongs_to_a_feature_and_has_its_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sentence", "missing"), [("总部设在浦东新区。", 0), ("总部所在的区是上海。", 1), ("总部设在各区。", 1)]
+    ("sentence", "missing"), [("总部设在浦东新区。", 0), ("总部所在的区是上海。", FIRM), ("总部设在各区。", FIRM)]
 )
 def test_a_district_is_named(sentence: str, missing: float) -> None:
     found = support("总部设在哪个区？", sentence, Document("d", "通知", f"标题\n{sentence}"))

@@ -10,7 +10,7 @@ from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, WHERE, WHICH, WHO, YEAR, Question, Term
 from app.answering.short_answer import short_answer
 from app.loading import fields as keys
-from app.text import is_question, is_topic, split_sentences
+from app.text import is_question, is_topic, items_after, leads_in, split_sentences, unnumbered
 from app.types import Document, Passage, Span
 
 READ_PASSAGES = 6
@@ -40,6 +40,8 @@ class Evidence:
     """1 if plans are asked for and it tells plans, -1 if it does not, -0.5 if it tells plans and what was done is asked for."""
     highlights: tuple[tuple[int, int], ...]
     """Offsets of the short answer inside the sentence."""
+    opens: float = 0.0
+    """1 if it begins with the thing, no name, that the question begins with: 租金按… for 租金怎么算."""
     located: float = 0.0
     """How likely the reader finds the answer to start in this sentence, if its passage answers, 0 to 1."""
 
@@ -51,11 +53,16 @@ class Evidence:
 
 
 def sentences_of(passage: Passage, document: Document) -> list[Span]:
-    """Return the sentences and semicolon clauses of a passage, without the mark that ends a clause; no questions."""
+    """Return the sentences and semicolon clauses of a passage, without the mark that ends a clause.
+
+    Questions answer nothing, nor does what leads in anything but a list.
+    """
     return [
         Span(span.start, span.end - 1) if document.text[span.end - 1] in "；;" else span
         for span in split_sentences(document.text, passage.chunk.span, clauses=True)
-        if len(span.of(document.text)) >= MIN_CHARS and not is_question(span.of(document.text))
+        if len(span.of(document.text)) >= MIN_CHARS
+        and not is_question(span.of(document.text))
+        and (not leads_in(span.of(document.text)) or items_after(document.text, span))
     ]
 
 
@@ -68,7 +75,7 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
     before = _sentence_before(document.text, span, passage.chunk.span)
     if _POINTS_BACK.match(text) or is_question(before):
         said += squeeze(before)
-    elif is_topic(before):
+    elif is_topic(before) or leads_in(before):
         headings += squeeze(before)
     fit, highlights = fit_of(question, text)
     inside = Span(span.start - passage.chunk.span.start, span.end - passage.chunk.span.start)
@@ -83,8 +90,16 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         year=_year_match(question, squeeze(text)),
         time=_time_match(question, text, passage.chunk.heading),
         highlights=_short_answers(question, short_answer(question.original, passage, inside), highlights, fit),
+        opens=_opens(question, said),
         located=passage.reading.share(inside.start, inside.end) if passage.reading else 0.0,
     )
+
+
+def _opens(question: Question, sentence: str) -> float:
+    if not question.terms or question.terms[0].is_name:
+        return 0.0
+    first = question.terms[0].text
+    return float(first in unnumbered(sentence)[: len(first) + 2])
 
 
 LONGER = 8
@@ -96,10 +111,10 @@ def _short_answers(
 ) -> tuple[tuple[int, int], ...]:
     """Return the reader's short answer or the rules'. Where a figure or a date is asked for, the rules know better which
     of several it is (the reply set: right for .82 against .54) and what unit it has, the reader better where a longer one
-    ends. Where the reader's begins before a list, the rules' is the list itself, whole and without what leads up to it."""
+    ends. Where the reader's meets a list, the rules' is the list itself, whole and without what leads up to it."""
     if read is None:
         return found
-    if question.kind == LIST and found and read[0] <= found[0][0] < read[1]:
+    if question.kind == LIST and found and read[0] < found[0][1] and found[0][0] < read[1]:
         return found
     if question.kind not in (FIGURE, DATE) or not found:
         return (read,)
@@ -114,7 +129,9 @@ UNSURE = 0.3
 """How far the question's words stand from a figure that only looks like the answer."""
 
 
-_POINTS_BACK = re.compile(r"其中|该|此|其[他余]?|上述|这|两者|(?:主要|具体)?(?:包括|包含)|具体(?:为|如下)|分别[是为]")
+_POINTS_BACK = re.compile(
+    r"违反|违者|否则|前款|其中|该|此|其[他余]?|上述|这|两者|(?:主要|具体)?(?:包括|包含)|具体(?:为|如下)|分别[是为]"
+)
 """How a sentence begins whose subject stands in the one before it."""
 
 
@@ -159,15 +176,17 @@ def _time_match(question: Question, sentence: str, headings: Sequence[str]) -> f
 def telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:
     """Return the terms weighted by how well they tell one sentence of a document from another.
 
-    The issuing body and its place, and words that stand in every other sentence, tell little.
+    The issuing body and its place, and words that stand in every other sentence, tell little; a place that begins a
+    longer name (上海 of 上海技术交易所) does not count as the issuer's.
     """
     issuer = document.field(keys.ISSUER)
     home = squeeze(issuer.value) if issuer else ""
     sentences = max(1.0, len(document.text) / SENTENCE_CHARS)
     weighted = []
-    for term in terms:
+    for term, following in zip(terms, [*(term.text for term in terms[1:]), ""], strict=True):
         share = min(1.0, document.text.count(term.text) / sentences)
-        factor = 0.3 if term.text in home else 1 - 0.7 * share
+        is_home = term.text in home and not (following and term.text + following in document.text)
+        factor = 0.3 if is_home else 1 - 0.7 * share
         weighted.append(replace(term, weight=term.weight * factor))
     return tuple(weighted)
 
@@ -188,7 +207,10 @@ def _lexical(terms: Sequence[Term], sentence: str, headings: str) -> float:
 WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"倍"), (spans.TIMES,)),
     (re.compile(r"周?岁"), (spans.AGE,)),
-    (re.compile(r"年|天|个?月|个?小时|个?工作日|分钟|秒|周(?!岁)|星期|学期"), (spans.DURATION, spans.DATE)),
+    (
+        re.compile(r"年|天|个?月|个?小时|个?工作日|分钟|秒|周(?!岁)|星期|学期"),
+        (spans.DURATION, spans.DATE, spans.FREQUENCY),
+    ),
     (re.compile(r"人|名|位"), (spans.PEOPLE,)),
     (re.compile(r"钱|[万亿]?元|个?亿|资金|经费"), (spans.MONEY,)),
     (re.compile(r"成"), (spans.PERCENT,)),
@@ -197,10 +219,11 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
 )
 """Which kinds of figure the counted thing behind 多少 or 几 asks for."""
 WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (re.compile(r"多久.{0,8}次|频[率次]|隔多[久长]|几(?:年|个?月|天|周)[\u3400-\u9fff]{0,2}一次|\bhow often\b"), (spans.FREQUENCY, spans.DURATION)),
     (re.compile(r"倍|\btimes\b"), (spans.TIMES,)),
     (re.compile(r"年龄|岁|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
     (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
-    (re.compile(r"多久|多长时间|多长(?!度)|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE)),
+    (re.compile(r"多久|多长时间|多长(?!度)|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
     (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
@@ -223,12 +246,17 @@ def wanted_figures(question: Question) -> tuple[str, ...]:
     return (spans.COUNT, spans.PEOPLE, spans.MONEY, spans.PERCENT, spans.TIMES)
 
 
+_DAY = re.compile(r"几[月号日]|哪一?[天日年月]|截[止至]|日期|年份|\b(?:date|year|day|deadline)\b")
+"""Asks for a date, which no duration is."""
+
+
 def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
     """Return how well a sentence holds the kind of answer asked for, 0 to 1, and where that answer stands."""
     if question.kind == FIGURE:
         return _figure_fit(question, sentence, wanted_figures(question))
     if question.kind == DATE:
-        return _figure_fit(question, sentence, (spans.DATE, spans.DURATION))
+        is_day = _DAY.search(question.text) is not None
+        return _figure_fit(question, sentence, (spans.DATE,) if is_day else (spans.DATE, spans.DURATION))
     if question.kind in (LIST, WHO, WHICH, WHERE):
         return _name_fit(question, sentence)
     return 0.5, ()
@@ -243,10 +271,26 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
         return 0.0, ()
     scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
     best = max(scores)
-    chosen = [figures[scores.index(best)]]
+    chosen = [_come_to(question, sentence, figures[scores.index(best)], figures)]
     if len(question.years) > 1:
         chosen = _one_a_year(question, sentence, figures) or chosen
     return max(0.05, min(1.0, best)), tuple((figure.start, figure.end) for figure in chosen)
+
+
+_FORMER = re.compile(r"原[来先本]?|以前|之前|此前|过去|从多|由多|从几|由几|起初|\bbefore\b|\boriginal")
+_FROM = re.compile(r"[由从]\s*$")
+_CAME_TO = re.compile(r"\s*[\u3400-\u9fff]{0,4}?[至到为]\s*$")
+
+
+def _come_to(
+    question: Question, sentence: str, figure: spans.ShortAnswer, figures: Sequence[spans.ShortAnswer]
+) -> spans.ShortAnswer:
+    """Return what a figure came to, unless the former one is asked for: 46人 of 由52人降至46人."""
+    after = next((other for other in figures if other.start >= figure.end and other.kind == figure.kind), None)
+    has_changed = (
+        after and _FROM.search(sentence, 0, figure.start) and _CAME_TO.fullmatch(sentence, figure.end, after.start)
+    )
+    return after if after and has_changed and not _FORMER.search(question.text) else figure
 
 
 def _one_a_year(question: Question, sentence: str, figures: Sequence[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
@@ -275,7 +319,8 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
     item = squeeze(_around(sentence, figure.start, figure.end, ITEM_MARKS))
     clause = squeeze(_around(sentence, figure.start, figure.end, CLAUSE_MARKS))
     clause_start = max((sentence.rfind(mark, 0, figure.start) for mark in CLAUSE_MARKS), default=-1)
-    wider = squeeze(_around(sentence, max(0, clause_start - 1), figure.end, CLAUSE_MARKS))
+    is_apart = clause_start >= 0 and sentence[clause_start] in "；;。"
+    wider = clause if is_apart else squeeze(_around(sentence, max(0, clause_start - 1), figure.end, CLAUSE_MARKS))
     terms = tuple(term for term in question.terms if term.text not in (question.unit, figure.unit))
     score = 0.4 * coverage(terms, item) + 0.3 * coverage(terms, clause) + 0.3 * coverage(terms, wider)
     if question.unit and figure.unit and (question.unit.startswith(figure.unit) or figure.unit in question.unit):
@@ -283,7 +328,9 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
     if any(year in item for year in question.years):
         score += 0.2
     nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
-    return score + 0.15 * coverage(terms, nearest) - 0.05 * wanted.index(figure.kind)
+    return (
+        score + 0.15 * coverage(terms, nearest) - (0.3 if question.kind == DATE else 0.05) * wanted.index(figure.kind)
+    )
 
 
 def _around(sentence: str, start: int, end: int, marks: str) -> str:
@@ -300,7 +347,9 @@ def _surroundings(sentence: str, start: int, end: int) -> str:
     return before + sentence[start:end] + after
 
 
-_ASKS_FOR_NAME = re.compile(r"标题|题目|名称|名字|叫|称|哪[份部本个]?(?:报告|文件|法|条例|规划)")
+_ASKS_FOR_NAME = re.compile(
+    r"标题|题目|名称|名字|叫|称|哪一?[份部本个项]?(?:报告|文件|法|条例|规划|办法|规定|通知|意见|方案|细则|标准)"
+)
 
 
 def _name_fit(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, weigh
+from app.answering.choosing import READ_PASSAGES, Evidence, fit_of, sentences_of, weigh
 from app.answering.conversation import parse_parts
 from app.answering.metadata import answer_from_fields
 from app.answering.outline import answer_from_outline
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, Question
 from app.answering.support import THRESHOLD, probability, support_of
 from app.retrieval import standardise
-from app.text import is_topic
+from app.text import is_topic, items_after, leads_in, unnumbered
 from app.types import Chunk, Document, Passage, Span, Store, Vectors
 
 MAX_SENTENCES = 3
@@ -108,9 +108,19 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     confidence = probability(support, reading.answerable) if reading else by_rules
     if confidence < THRESHOLD:
         return Verdict((), confidence, by_rules)
-    chosen = [best, *_companions(question, best, evidence)]
-    findings = (Finding(document, e.span, e.passage.chunk, e.highlights, confidence) for e in chosen)
-    return Verdict(tuple(findings), confidence, by_rules)
+    items = _items_under(question, best, document)
+    lead = replace(best, highlights=()) if items or weighed is not best else best
+    chosen = [lead, *([] if items else _companions(question, best, evidence))]
+    findings = [Finding(document, e.span, e.passage.chunk, e.highlights, confidence) for e in chosen]
+    listed = [replace(_plain_finding(document, span, store), probability=confidence) for span in items]
+    return Verdict((*findings, *listed), confidence, by_rules)
+
+
+def _items_under(question: Question, best: Evidence, document: Document) -> list[Span]:
+    """Return the items of the list that the best sentence stands over, where a question asks for more than a fact."""
+    is_over = leads_in(best.text) or (is_topic(best.text) and "、" not in unnumbered(best.text))
+    asks_more = question.kind in (LIST, WHICH, HOW, OPEN)
+    return items_after(document.text, best.span)[:MAX_TOPICS] if is_over and asks_more else []
 
 
 def _plain_finding(document: Document, span: Span, store: Store, value: str = "") -> Finding:
@@ -151,6 +161,7 @@ def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
         + fit_weight * e.fit
         + 1.5 * e.year
         + e.time
+        + 0.4 * e.opens
         + READ_WEIGHT * e.read
         for e in evidence
     ]
@@ -164,7 +175,7 @@ def _companions(question: Question, best: Evidence, evidence: Sequence[Evidence]
     if question.kind in (LIST, WHICH):
         if members := _members_after(question, best, evidence):
             return [members]
-        if is_topic(best.text) and "、" not in best.text:
+        if is_topic(best.text) and "、" not in unnumbered(best.text):
             return following[: MAX_SENTENCES - 1]
         equal = [e for e in same if e.span != best.span and e.lexical >= max(0.7, 0.95 * best.lexical)]
         return equal[: MAX_SENTENCES - 1]
@@ -179,7 +190,7 @@ _MEMBERS = re.compile(r"(?:主要|具体|其中)?(?:包括|包含|分为)|具体
 
 def _members_after(question: Question, best: Evidence, evidence: Sequence[Evidence]) -> Evidence | None:
     """Return the sentence that lists the members of what the best one only names: …四类计划。包括甲、乙、丙。"""
-    if question.kind not in (LIST, WHICH) or best.highlights:
+    if question.kind not in (LIST, WHICH) or fit_of(question, best.text)[1]:
         return None
     after = [e for e in evidence if e.passage.chunk.id == best.passage.chunk.id and e.span.start >= best.span.end]
     following = min(after, key=lambda e: e.span, default=None)

@@ -1,7 +1,7 @@
 """Questions about the document itself (文号? 联系人? 哪天?), answered from the line that says it."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from app.answering.lexicon import words
@@ -16,8 +16,8 @@ ASKS: dict[str, re.Pattern[str]] = {
     keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b"),
     keys.TITLE: re.compile(r"(?:文件|答复|文档|公文|通知|全称)的?(?:全称|标题|题目|名称|名字)|^标题|\btitle\b"),
     keys.ISSUER: re.compile(
-        r"发文(?:机关|单位|部门)|谁(?:发|写|作出?|出具|答复|回复|印发|签发)的?|由?(?:哪[个家]?(?:单位|部门|机关|机构|委办局?)|谁)"
-        r"[\u3400-\u9fff]{0,4}(?:发布|发出|作出|做出|答复|回复|制定|印发|出具|写|发)的?|落款(?:单位|是)|(?:答复|回复|发布|制定)(?:单位|机关|部门|方)"
+        r"发文(?:机关|单位|部门)|谁(?:发(?!放|展|现|生|行|挥|起)|写|作出?|出具|答复|回复|印发|签发)的?|由?(?:哪[个家]?(?:单位|部门|机关|机构|委办局?)|谁)"
+        r"[\u3400-\u9fff]{0,4}(?:发布|发出|作出|做出|答复|回复|制定|印发|出具|写|发(?!放|展|现|生|行|挥|起))的?|落款(?:单位|是)|(?:答复|回复|发布|制定)(?:单位|机关|部门|方)"
         r"|署名|\bwho (?:issued|wrote|signed|published|replied)|\bissu(?:er|ed by)\b|\bissuing\b"
     ),
     keys.ADDRESSEE: re.compile(
@@ -76,21 +76,39 @@ def asked_keys(text: str) -> list[str]:
     return names
 
 
-def answer_from_fields(question: Question, documents: Iterable[Document]) -> list[FieldAnswer]:
+MOST_DOCUMENTS = 3
+"""So many documents' fields are given where the question does not say which document is meant."""
+_GENRE = re.compile(keys.GENRE)
+
+
+def answer_from_fields(question: Question, documents: Sequence[Document]) -> list[FieldAnswer]:
     """Return the fields that answer a question about a document; none if it is about something else.
 
     The rest of the question must be found among the document's own fields: a phone number of another body is not
-    answered with the one at hand.
+    answered with the one at hand. Where several documents fit and the question names none, each gives its own.
     """
     if WHY.search(question.text):
         return []
     wanted = asked_keys(question.text)
-    for document in documents:
+    found: list[FieldAnswer] = []
+    named = 0
+    for document in _of_genre(question.text, documents):
         asked = wanted or _asked_by_label(question.text, document)
         present = [field for key in asked if (field := document.field(key)) and field.span.end > field.span.start]
-        if present and _is_about(question, asked, document):
-            return [FieldAnswer(document, field) for field in present]
-    return []
+        others = _others(question, asked)
+        if present and _is_about(question, others, document):
+            found += [FieldAnswer(document, field) for field in present]
+            named += 1
+            if others or question.years or named == MOST_DOCUMENTS:
+                break
+    return found
+
+
+def _of_genre(text: str, documents: Sequence[Document]) -> Sequence[Document]:
+    """Return the documents whose title ends as a question calls them (这份通知的文号), all of them if none does."""
+    genres = set(_GENRE.findall(text))
+    called = [document for document in documents if genres & set(_GENRE.findall(document.title)[-1:])]
+    return called or documents
 
 
 def _asked_by_label(text: str, document: Document) -> list[str]:
@@ -98,13 +116,17 @@ def _asked_by_label(text: str, document: Document) -> list[str]:
     return [field.key for field in document.fields if field.key not in ASKS and fold(field.key) in text]
 
 
-def _is_about(question: Question, asked: Collection[str], document: Document) -> bool:
-    """Tell whether a question's other words describe the document: found in its title, issuer, number or other fields."""
+def _others(question: Question, asked: Collection[str]) -> list[Term]:
+    """Return the words of a question that neither ask for the fields nor only point at the document."""
     rest = question.text
     for key in asked:
         rest = ASKS[key].sub(" ", rest) if key in ASKS else rest.replace(fold(key), " ")
+    return [t for t in question.terms if t.text in rest and _names_something(t) and not _only_points(t.text)]
+
+
+def _is_about(question: Question, others: Collection[Term], document: Document) -> bool:
+    """Tell whether a question's other words describe the document: found in its title, issuer, number or other fields."""
     identity = squeeze(" ".join(f"{field.key} {field.value}" for field in document.fields) + document.title)
-    others = [t for t in question.terms if t.text in rest and _names_something(t) and not _only_points(t.text)]
     return all(match_term(term.text, identity) >= 0.7 for term in others) and all(
         year in identity for year in question.years
     )

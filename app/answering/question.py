@@ -37,7 +37,7 @@ NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 QUESTION_WORDS = re.compile(
     r"请问一?下?|麻烦问?一?下?|我?想(?:问|知道|了解|咨询)一?下?|能不能(?:告诉|帮|给)?我?们?(?:看看)?|告诉我|帮我?(?:查|看|找)一?[下查看]*|你好|您好"
-    r"|是?多少个?|百分之几|第几|几成|几|多[大高长久远]|是?什么时候|什么|是?哪[些个家所份项类种座位里儿年天月日几一]?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
+    r"|是?多少个?|百分之几|第几|几成|几|最多|最少|多[长少]时间|多[大高长久远]|是?什么时候|什么|是?哪[些个家所份项类种座位里儿年天月日几一]?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
     r"|分别|具体|一共|总共|[吗呢呀啊嘛吧啦]+(?=[？?。!！]|$)|\bhow (?:many|much|large|big|long|old|often|far)\b|\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|the|an?|of|in|on|to|for"
     r"|by|with|at|from|has|have|had|be|been|it|its|this|that|there|and|or|can|could|please|tell|me|will|would|as|than)\b"
 )
@@ -89,17 +89,23 @@ def parse_question(text: str) -> Question:
     language = language_of(text)
     years = tuple(dict.fromkeys(YEAR.findall(folded)))
     numbers = tuple(number for number in dict.fromkeys(NUMBER.findall(folded)) if number not in years)
+    kind = _kind(folded)
+    terms = _english_terms(text) if language == "en" else _terms(folded)
     return Question(
         text,
         folded,
-        _kind(folded),
-        _english_terms(text) if language == "en" else _terms(folded),
+        kind,
+        tuple(term for term in terms if term.text not in _OF_TIME) or terms if kind == DATE else terms,
         years,
         numbers,
         _unit(folded),
         _wanted(folded),
         language,
     )
+
+
+_OF_TIME = frozenset(("截止", "截至", "开始", "结束", "时间", "日期", "期限"))
+"""Words by which a question asks for a date and that the sentence with the date need not hold."""
 
 
 def _kind(folded: str) -> str:

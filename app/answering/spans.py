@@ -8,8 +8,8 @@ import rjieba
 from app.answering.lexicon import words
 from app.text import fold
 
-MONEY, PERCENT, TIMES, AGE, DATE, DURATION, PEOPLE, COUNT = (
-    "money", "percent", "times", "age", "date", "duration", "people", "count",
+MONEY, PERCENT, TIMES, AGE, DATE, DURATION, FREQUENCY, PEOPLE, COUNT = (
+    "money", "percent", "times", "age", "date", "duration", "frequency", "people", "count",
 )  # fmt: skip
 
 _DIGITS = r"\d+(?:,\d{3})*(?:\.\d+)?"
@@ -27,10 +27,16 @@ _UNITS = {
 }
 _FIGURE = re.compile(_NUMERAL)
 _DAY = re.compile(
-    r"(?:\d{4}\s*年\s*)?\d{1,2}\s*月(?:\s*\d{1,2}\s*[日号])?(?:\s*(?:至|到|—|-|~)\s*(?:\d{4}\s*年\s*)?(?:\d{1,2}\s*月)?\s*\d{1,2}\s*[日号])?"
+    r"(?:\d{4}\s*年\s*)?\d{1,2}\s*月(?:\s*\d{1,2}\s*[日号])?(?:\s*(?:至|到|—|-|~|和|及|、)\s*(?:\d{4}\s*年\s*)?(?:\d{1,2}\s*月)?\s*\d{1,2}\s*[日号])?"
 )
 """A day or a span of days, with or without the year: 4月1日至5月31日."""
 _PERCENT_WORD = re.compile(r"百分之[一二三四五六七八九十百零〇点\d.]+")
+_EVERY = re.compile(
+    r"每隔?(?:半|[一二两三四五六\d]+)?个?(?:年|季度?|月|周|星期|天|日|小时|学期)(?:(?:[一二两三四五六]|\d+)次)?"
+    r"|按(?:年度?(?!龄)|季度?|月(?!份)|周(?!岁)|学期)(?=[\u3400-\u9fff])"
+)
+"""How often: 每半年, 每两年一次, 按季度."""
+_HALF = re.compile(r"半(?:年|个月|天|个?小时|学期|个?学年)(?:以[上下内])?")
 _CLASSIFIER = re.compile(r"\s*(?:[a-z]{1,4}(?![a-z])|[\u3400-\u9fff])")
 _AFTER = re.compile(r"\s*(?:左右|以[上下内外]|余[人项家个件])")
 _NOT_A_FIGURE = re.compile(
@@ -53,6 +59,13 @@ def find_figures(sentence: str) -> list[ShortAnswer]:
     folded = fold(sentence)
     figures = [ShortAnswer(PERCENT, *match.span(), "%") for match in _PERCENT_WORD.finditer(folded)]
     figures += [ShortAnswer(DATE, *match.span(), "日") for match in _DAY.finditer(folded) if "个" not in match.group()]
+    figures += [ShortAnswer(FREQUENCY, *match.span()) for match in _EVERY.finditer(folded)]
+    taken = [(figure.start, figure.end) for figure in figures]
+    figures += [
+        ShortAnswer(DURATION, *match.span(), match.group()[1:])
+        for match in _HALF.finditer(folded)
+        if not any(a <= match.start() < b for a, b in taken)
+    ]
     taken = [(figure.start, figure.end) for figure in figures]
     for match in _FIGURE.finditer(folded):
         start, end = match.start(), len(folded[: match.end()].rstrip())

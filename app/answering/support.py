@@ -3,6 +3,9 @@
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+
+import rjieba
 
 from app.answering.choosing import Evidence
 from app.answering.lexicon import synonyms, translations, words
@@ -16,9 +19,11 @@ BODY = re.compile(
     r"(?:大学|学院|公司|集团|银行|医院|法院|检察院|研究院|研究所|交易所|委员会|教委|科委|发改委|经信委|国资委|卫健委|厅|局|署|税务|海关|政府|协会|学会|基金会|法|条例|办法)$"
 )
 SINGLE = re.compile(
-    r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|首批|第[一二三四五六七八九十\d]+批|\b(?:each|alone|only|per|average)\b"
+    r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|首[批单个台套家例件笔]|第[一二三四五六七八九十\d]+批|\b(?:each|alone|only|per|average)\b"
 )
 SUM = re.compile(r"[共总](?![同享])|合计|全部|[两三四五六七八九十]类")
+
+_SUMMED = re.compile(rf"{SUM.pattern}|累计")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Support:
     missing_year: float
     missing_number: float
     missing_wanted: float
-    """1 where the evidence has nothing of the noun that the answer must be one of."""
+    """1 where the evidence has nothing of the noun that the answer must be one of, more where its look is known."""
     missing_focus: float
     """How much of the noun that is asked about (规模 of 「基金规模」) the evidence lacks."""
     missing_word: float
@@ -75,7 +80,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_focus=0.0 if asks_figure and evidence.fit > 0 else _missing_focus(question, sentence + headings),
         missing_word=_missing_word(question, context),
         missing_reason=_missing_reason(question, sentence),
-        aggregate=_aggregate(question, sentence),
+        aggregate=_aggregate(question, sentence, near if asks_figure else sentence),
         unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
     )
 
@@ -103,17 +108,34 @@ def lacks_kind(question: Question, evidence: Evidence) -> bool:
     )
 
 
-def _aggregate(question: Question, sentence: str) -> float:
+def _aggregate(question: Question, sentence: str, near: str) -> float:
+    """Return 1 if the sentence, or the clause of the answer, gives a sum and says nothing of the one that is asked for."""
     single = SINGLE.search(question.text)
-    is_said = single is not None and single.group() in sentence
-    is_sum = SUM.search(sentence) or "累计" in sentence
-    return float(single is not None and not is_said and bool(is_sum) and not SUM.search(question.text))
+    if single is None or SUM.search(question.text):
+        return 0.0
+    return float(any(_SUMMED.search(part) and single.group() not in part for part in (sentence, near)))
 
 
 def _missing_word(question: Question, context: str) -> float:
     """Return half the weight of the heaviest word that a passage lacks; less in English, where a translation may differ."""
     misses = [term.weight * (1 - match_term(term.text, context)) for term in question.terms]
-    return max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
+    heaviest = max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
+    return max(heaviest, OTHERS) if _is_of_others(question, context) else heaviest
+
+
+OTHERS = 1.2
+"""What it counts that a passage speaks of others than the question: of teachers, not of 初中教师."""
+
+
+def _is_of_others(question: Question, context: str) -> bool:
+    """Tell a passage that has those whom a question is about, but not the word that says which of them."""
+    return any(
+        word.text + who.text in question.text
+        and who.text in words("whom")
+        and who.text in context
+        and match_term(word.text, context) < 0.3
+        for word, who in pairwise(question.terms)
+    )
 
 
 def _clause_of_answer(evidence: Evidence) -> str:
@@ -140,46 +162,42 @@ def _no_list(question: Question, evidence: Evidence) -> float:
     return 1.0 if items < wanted / 2 else 0.6
 
 
-TYPES = {
+LOOKS = {
     "区": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:新?区|县)(?!域|间|块)"),
-    "国家": re.compile(r"美国|日本|德国|英国|法国|俄罗斯|韩国|印度|新加坡|加拿大|澳大利亚"),
     "县": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:区|县)(?!域|间)"),
-    "高校": re.compile(r"大学|学院"),
-    "大学": re.compile(r"大学|学院"),
+    **dict.fromkeys(("高校", "大学"), re.compile(r"大学|学院")),
     "学校": re.compile(r"大学|学院|学校|中学|小学"),
-    **dict.fromkeys(("文件", "报告", "政策", "法规", "办法", "规定", "条例", "书"), re.compile(r"《|号")),
-    **dict.fromkeys(
-        (
-            "文章",
-            "论文",
-            "作品",
-            "著作",
-            "小说",
-            "电影",
-            "电视剧",
-            "歌曲",
-            "歌",
-            "专辑",
-            "节目",
-            "漫画",
-            "杂志",
-            "期刊",
-            "剧",
-        ),
-        re.compile(r"《"),
-    ),
     "邮箱": re.compile(r"@"),
     "网站": re.compile(r"www|http"),
 }
-"""What a member of a kind looks like, where its name need not hold the kind's."""
+"""What every member of a kind looks like, where its name need not hold the kind's."""
+_TITLED = {
+    **dict.fromkeys(("文件", "报告", "政策", "法规", "办法", "规定", "条例", "书"), re.compile(r"《|号")),
+    **dict.fromkeys(
+        ("文章", "论文", "作品", "著作", "小说", "电影", "电视剧", "歌曲", "歌", "专辑", "节目", "漫画", "杂志", "期刊", "剧"),
+        re.compile(r"《"),
+    ),
+}  # fmt: skip
+"""What most members of a kind look like."""
+_ASKS_WHICH = re.compile(r"哪[一几两\d]?[份部个项本条]")
+_RULES = ("政策", "规定", "办法")
+"""Asked for with 什么 and 哪些 they are what a text lays down, not its title."""
+
+
+FIRM = 2.0
+"""What the lack of a kind counts that every member shows: no university where one is asked for."""
 
 
 def _missing_wanted(question: Question, near: str) -> float:
     wanted = question.wanted
-    if not wanted or wanted in words("any_kind"):
+    is_title = wanted in _TITLED and (wanted not in _RULES or _ASKS_WHICH.search(question.text) is not None)
+    if not wanted or (wanted in {*_RULES, *words("any_kind")} and not is_title):
         return 0.0
-    if pattern := TYPES.get(wanted):
-        return 0.0 if pattern.search(near) else 1.0
+    if pattern := LOOKS.get(wanted) or _TITLED.get(wanted):
+        return 0.0 if pattern.search(near) else FIRM if wanted in LOOKS else 1.0
+    if wanted == "国家":
+        places = (word for word, word_class in rjieba.tag(near) if word_class == "ns" and word not in question.text)
+        return 0.0 if any(place.rstrip("省市区县") not in words("places") for place in places) else 1.0
     if wanted in words("place_kinds"):
         return (
             0.0
@@ -266,7 +284,7 @@ def _missing_number(question: Question, sentence: str, context: str, document: D
     )
 
 
-_COUNTED = re.compile(r"([一二三四五六七八九十]+[届次批类大轮期号])")
+_COUNTED = re.compile(r"([一二三四五六七八九十]+[届次批类大轮期号居级星档层])")
 
 
 def _conflict(counted: str, evidence: str) -> float:
@@ -288,9 +306,9 @@ def _missing_focus(question: Question, sentence: str) -> float:
 
 
 WEIGHTS = {
-    "lexical": 1.9, "context": 1.3, "dense": 0.0, "fit": 1.9, "lead": 1.6, "no_figure": -4.1, "no_list": -3.3, "missing_name": -3.8,
-    "missing_year": -4.5, "missing_number": -3.1, "missing_wanted": -2.6, "missing_focus": -1.7, "missing_word": -1.9,
-    "missing_reason": -2.6, "aggregate": -2.0, "unreal": -2.7,
+    "lexical": 1.9, "context": 1.3, "dense": 0.0, "fit": 1.9, "lead": 1.6, "no_figure": -4.1, "no_list": -5.0, "missing_name": -3.8,
+    "missing_year": -4.5, "missing_number": -4.0, "missing_wanted": -2.6, "missing_focus": -1.7, "missing_word": -1.9,
+    "missing_reason": -2.6, "aggregate": -4.0, "unreal": -2.7,
 }  # fmt: skip
 BIAS = -1.4
 THRESHOLD = 0.5
