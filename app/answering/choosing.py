@@ -162,7 +162,7 @@ def _year_match(question: Question, sentence: str) -> float:
     return -0.5 if single or ranges else 0.0
 
 
-_PLANNED = re.compile(r"(?<![集])将(?!近)|拟(?!投|人|合)|力争|争取|准备|下一?阶段|下一?步")
+_PLANNED = re.compile(r"(?<![集已])将(?!近)|拟(?!投|人|合)|力争|争取|准备|目标|下一?阶段|下一?步|到20\d\d年底?[，,前]")
 _DONE = re.compile(r"已经?|做[了过]|取得|成效|成果|进展|目前|截至|至今|以来|[建办设]了")
 
 
@@ -170,6 +170,8 @@ def _time_match(question: Question, sentence: str, headings: Sequence[str]) -> f
     is_plan = any(LATER.search(heading) for heading in headings) or bool(_PLANNED.search(sentence))
     if LATER.search(question.text):
         return 1.0 if is_plan else -1.0
+    if is_plan and question.kind == FIGURE and not (question.years or _PLANNED.search(question.text)):
+        return -0.6
     return -0.5 if is_plan and _DONE.search(question.text) else 0.0
 
 
@@ -218,9 +220,13 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"[个家所份项类种座款条件批次场大户届期道台套亩]"), (spans.COUNT, spans.PEOPLE)),
 )
 """Which kinds of figure the counted thing behind 多少 or 几 asks for."""
+_GROWN = r"(?:增[长加]|上升|上涨|下降|减少|降低|提[高升]|缩短|压缩)"
+_BY_HOW_MUCH = re.compile(rf"{_GROWN}了?(?:多少|几)(?![\u3400-\u9fff]{{0,3}}[到至])|增[幅速]|[涨降]幅|同比|环比")
+_AFTER_GROWN = re.compile(rf"(?:{_GROWN}了?|增[幅速]为?|同比|环比)\s*(?:约|近|超过?)?$")
 WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多久.{0,8}次|频[率次]|隔多[久长]|几(?:年|个?月|天|周)[\u3400-\u9fff]{0,2}一次|\bhow often\b"), (spans.FREQUENCY, spans.DURATION)),
     (re.compile(r"倍|\btimes\b"), (spans.TIMES,)),
+    (_BY_HOW_MUCH, (spans.PERCENT, spans.TIMES, spans.COUNT, spans.MONEY, spans.PEOPLE)),
     (re.compile(r"年龄|岁|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
     (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
     (re.compile(r"多久|多长时间|多长(?!度)|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
@@ -267,6 +273,7 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
     figures = [figure for figure in found if figure.kind in wanted]
     figures = [figure for figure in figures if not _is_given(question, sentence[figure.start : figure.end])]
+    figures = _of_unit(question, figures)
     if not figures:
         return 0.0, ()
     scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
@@ -277,8 +284,15 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     return max(0.05, min(1.0, best)), tuple((figure.start, figure.end) for figure in chosen)
 
 
+def _of_unit(question: Question, figures: list[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
+    """Return the figures with the unit that the question counts in (公里 of 多少公里), all of them where none has it."""
+    if not question.unit or question.unit[0] in "个种":
+        return figures
+    return [figure for figure in figures if figure.unit and question.unit.startswith(figure.unit)] or figures
+
+
 _FORMER = re.compile(r"原[来先本]?|以前|之前|此前|过去|从多|由多|从几|由几|起初|\bbefore\b|\boriginal")
-_FROM = re.compile(r"[由从]\s*$")
+_FROM = re.compile(r"[由从](目前|现在|当前|原来|上年|去年|\d{4}年)?的?\s*$")
 _CAME_TO = re.compile(r"\s*[\u3400-\u9fff]{0,4}?[至到为]\s*$")
 
 
@@ -287,10 +301,11 @@ def _come_to(
 ) -> spans.ShortAnswer:
     """Return what a figure came to, unless the former one is asked for: 46人 of 由52人降至46人."""
     after = next((other for other in figures if other.start >= figure.end and other.kind == figure.kind), None)
-    has_changed = (
-        after and _FROM.search(sentence, 0, figure.start) and _CAME_TO.fullmatch(sentence, figure.end, after.start)
-    )
-    return after if after and has_changed and not _FORMER.search(question.text) else figure
+    former = _FROM.search(sentence, 0, figure.start)
+    if not (after and former and _CAME_TO.fullmatch(sentence, figure.end, after.start)):
+        return figure
+    asks_former = _FORMER.search(question.text) or (former.group(1) or "—") in question.text
+    return figure if asks_former else after
 
 
 def _one_a_year(question: Question, sentence: str, figures: Sequence[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
@@ -327,6 +342,8 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
         score += 0.15
     if any(year in item for year in question.years):
         score += 0.2
+    if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
+        score += 0.4
     nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
     return (
         score + 0.15 * coverage(terms, nearest) - (0.3 if question.kind == DATE else 0.05) * wanted.index(figure.kind)

@@ -79,6 +79,9 @@ def asked_keys(text: str) -> list[str]:
 MOST_DOCUMENTS = 3
 """So many documents' fields are given where the question does not say which document is meant."""
 _GENRE = re.compile(keys.GENRE)
+_SUBJECT = re.compile(r"[“《「](关于[^”》」\n]{2,60}(?:提案|建议|议案|请示|函|来信))[”》」]")
+"""How a reply names what it answers, within the first so many characters: 您提出的“关于…的提案”收悉."""
+OPENING_CHARS = 600
 
 
 def answer_from_fields(question: Question, documents: Sequence[Document]) -> list[FieldAnswer]:
@@ -125,8 +128,10 @@ def _others(question: Question, asked: Collection[str]) -> list[Term]:
 
 
 def _is_about(question: Question, others: Collection[Term], document: Document) -> bool:
-    """Tell whether a question's other words describe the document: found in its title, issuer, number or other fields."""
-    identity = squeeze(" ".join(f"{field.key} {field.value}" for field in document.fields) + document.title)
+    """Tell whether a question's other words describe the document: found in its fields, its title, or what it answers."""
+    subject = " ".join(_SUBJECT.findall(document.text[:OPENING_CHARS]))
+    fields = " ".join(f"{field.key} {field.value}" for field in document.fields)
+    identity = squeeze(f"{fields} {document.title} {subject}")
     return all(match_term(term.text, identity) >= 0.7 for term in others) and all(
         year in identity for year in question.years
     )

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from app.answering.choosing import telling
 from app.answering.matching import coverage, squeeze
 from app.answering.question import HOW, LATER, LIST, OPEN, WHICH, Question, Term
-from app.text import split_sentences
+from app.text import split_sentences, unnumbered
 from app.types import Document, Section, Span
 
 ASKS_FOR_PARTS = re.compile(
     r"(?:哪|几|[两二三四五六七八九十]|\d)\s*(?:[两二三四五六七八九十几\d])?\s*(?:个|大|项|条|点)?\s*(?:方面|部分|重点|要点|点(?!\d)|工作|任务|举措|建议|措施)"
-    r"|(?:工作|任务|措施|建议|要点|举措|重点|打算|安排|计划)(?:都|分别|主要|又)?(?:有哪些|是哪些|是什么|有什么|包括)|哪些(?:方面|部分|重点|要点|工作|任务|举措|建议|措施|打算|安排)"
+    r"|(?:工作|任务|措施|建议|要点|举措|重点|打算|安排|计划)(?:都|分别|主要|又)?(?:有哪些|是哪些|是什么|有什么|包括)|哪些(?:方面|部分|重点|要点|工作|任务|举措|建议|措施|打算|安排|考虑|计划)"
 )
 POINTING = re.compile(
-    r"^(?:工作|重点|重点工作|方面|部分|内容|措施|建议|要点|主要|任务|举措|打算|安排|计划|答复|回应|提案|文件|三项|项|点|条|[一二两三四五六七八九十\d]+[个项条点大]?|有关|涉及|提出|包括|分为|针对|回答|政府|阶段)$"
+    r"^(?:工作|重点|重点工作|方面|部分|内容|措施|建议|要点|主要|任务|举措|打算|安排|计划|考虑|思路|想法|答复|回应|提案|文件|三项|项|点|条|[一二两三四五六七八九十\d]+[个项条点大]?|有关|涉及|提出|包括|分为|针对|回答|政府|阶段)$"
 )
 """Words of such a question that are not about a part's subject."""
 COUNT = re.compile(
@@ -56,7 +56,10 @@ def _is_part(section: Section) -> bool:
 
 
 def _is_meant(question: Question, subject: Sequence[Term], parent: tuple[str, ...]) -> bool:
-    asks_later, is_later = bool(LATER.search(question.text)), any(LATER.match(heading) for heading in parent)
+    asks_later, is_later = (
+        bool(LATER.search(question.text)),
+        any(LATER.match(unnumbered(heading)) for heading in parent),
+    )
     if asks_later != is_later:
         return False
     if not subject:

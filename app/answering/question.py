@@ -1,6 +1,7 @@
 """What a question asks for: its parts, the kind of answer each wants, and the words the evidence must match."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -203,7 +204,7 @@ def _terms(folded: str) -> tuple[Term, ...]:
     """Return the words that carry meaning, in order, each once."""
     rest = QUESTION_WORDS.sub(" ", folded)
     terms: dict[str, Term] = {}
-    for word, word_class in _tagged(rest):
+    for word, word_class in _with_bodies(_tagged(rest)):
         if (
             word in words("stop_words")
             or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r")
@@ -215,6 +216,24 @@ def _terms(folded: str) -> tuple[Term, ...]:
         is_name = word_class in NAME_CLASSES or word_class == "eng"
         terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
     return tuple(terms.values())
+
+
+_BODY = re.compile(r"(?:师范|理工|科技|医科|农业|工业|中医药?)?(?:大学|学院|医院|银行|公司|集团|研究[院所]|中学|小学)")
+
+
+def _with_bodies(tagged: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield the words, a place or name and the body behind it as one: 中山医院."""
+    following = iter([*tagged[1:], ("", "")])
+    is_taken = False
+    for word, word_class in tagged:
+        after, _ = next(following)
+        if is_taken:
+            is_taken = False
+        elif word_class in ("ns", "nz", "nr") and _BODY.fullmatch(after):
+            is_taken = True
+            yield word + after, "nt"
+        else:
+            yield word, word_class
 
 
 def _weight(word: str, word_class: str) -> float:

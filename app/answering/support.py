@@ -12,6 +12,7 @@ from app.answering.lexicon import synonyms, translations, words
 from app.answering.matching import coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.question import DATE, FIGURE, YEAR, Question, Term
+from app.answering.spans import find_lists
 from app.text import is_cjk
 from app.types import Document
 
@@ -80,7 +81,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_focus=0.0 if asks_figure and evidence.fit > 0 else _missing_focus(question, sentence + headings),
         missing_word=_missing_word(question, context),
         missing_reason=_missing_reason(question, sentence),
-        aggregate=_aggregate(question, sentence, near if asks_figure else sentence),
+        aggregate=max(_aggregate(question, sentence, near if asks_figure else sentence), _of_group(question, evidence)),
         unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
     )
 
@@ -114,6 +115,31 @@ def _aggregate(question: Question, sentence: str, near: str) -> float:
     if single is None or SUM.search(question.text):
         return 0.0
     return float(any(_SUMMED.search(part) and single.group() not in part for part in (sentence, near)))
+
+
+_RATE = re.compile(r"每[人家个项名所户套件]|[最不]|以[上下]|标准|按|各|%")
+"""What a clause says of each of several, not of all together."""
+
+
+def _of_group(question: Question, evidence: Evidence) -> float:
+    """Return 1 for a number that is told of several together, of whom the question names one: 甲、乙两校招收800名."""
+    if question.kind != FIGURE or not evidence.highlights or _RATE.search(_clause_of_answer(evidence)):
+        return 0.0
+    names = [term.text for term in question.terms if term.is_name]
+    start, _ = evidence.highlights[0]
+    for first, last in find_lists(evidence.text):
+        members = re.split("[、和与及]", squeeze(evidence.text[first:last]))
+        for name in names:
+            others = [member for member in members if not (member.startswith(name) or member.endswith(name))]
+            are_alike = all(abs(len(member) - len(name)) <= ALIKE for member in others)
+            others_asked = any(member in squeeze(question.text) for member in others)
+            if len(others) == len(members) - 1 > 0 and are_alike and not others_asked and not first <= start < last:
+                return 1.0
+    return 0.0
+
+
+ALIKE = 3
+"""Names of one list differ in length by no more characters than this."""
 
 
 def _missing_word(question: Question, context: str) -> float:
@@ -218,7 +244,7 @@ _NUMERALS = (
     | {str(i): i for i in range(100)}
 )
 DONE = re.compile(r"实际|已经?|目前|现在|真正|到底")
-PLANNED = re.compile(r"拟|将(?!近)|计划(?!共|资助)|准备|力争|争取|预计")
+PLANNED = re.compile(r"拟|(?<!已)将(?!近)|计划(?!共|资助)|准备|力争|争取|预计")
 
 
 def _missing_reason(question: Question, sentence: str) -> float:
