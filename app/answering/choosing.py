@@ -87,9 +87,9 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         context=coverage(question.terms, squeeze(passage.chunk.text) + headings),
         dense=0.0,
         fit=fit,
-        year=_year_match(question, squeeze(text)),
+        year=_year_match(question, squeeze(text), squeeze(document.title)),
         time=_time_match(question, text, passage.chunk.heading),
-        highlights=_short_answers(question, short_answer(question.original, passage, inside), highlights, fit),
+        highlights=_short_answers(question, text, short_answer(question.original, passage, inside), highlights, fit),
         opens=_opens(question, said),
         located=passage.reading.share(inside.start, inside.end) if passage.reading else 0.0,
     )
@@ -107,11 +107,16 @@ LONGER = 8
 
 
 def _short_answers(
-    question: Question, read: tuple[int, int] | None, found: tuple[tuple[int, int], ...], fit: float
+    question: Question,
+    sentence: str,
+    read: tuple[int, int] | None,
+    found: tuple[tuple[int, int], ...],
+    fit: float,
 ) -> tuple[tuple[int, int], ...]:
     """Return the reader's short answer or the rules'. Where a figure or a date is asked for, the rules know better which
     of several it is (the reply set: right for .82 against .54) and what unit it has, the reader better where a longer one
-    ends. Where the reader's meets a list, the rules' is the list itself, whole and without what leads up to it."""
+    ends, unless it takes in another figure. Where the reader's meets a list, the rules' is the list itself, whole and
+    without what leads up to it."""
     if read is None:
         return found
     if question.kind == LIST and found and read[0] < found[0][1] and found[0][0] < read[1]:
@@ -119,7 +124,8 @@ def _short_answers(
     if question.kind not in (FIGURE, DATE) or not found:
         return (read,)
     start, end = found[0]
-    if start <= read[0] and read[1] <= end:
+    is_mixed = read[0] <= start < end <= read[1] and len(spans.find_figures(sentence[read[0] : read[1]])) > 1
+    if (start <= read[0] and read[1] <= end) or is_mixed:
         return found
     is_same = read[0] < end and start < read[1] and read[1] - read[0] <= end - start + LONGER
     return (read,) if len(found) == 1 and (is_same or fit < UNSURE) else found
@@ -149,8 +155,9 @@ def _sentences(text: str, within: Span) -> list[Span]:
 _YEARS = re.compile(r"((?:19|20)\d{2})年?(?:[—–~-]|至|到)((?:19|20)\d{2})年?")
 
 
-def _year_match(question: Question, sentence: str) -> float:
-    """Return 1 for a sentence with the question's year, 0.3 for a span of years that holds it, -0.5 for other years."""
+def _year_match(question: Question, sentence: str, title: str) -> float:
+    """Return 1 for a sentence with the question's year, 0.8 for one without years in a document of that year, 0.3 for a
+    span of years that holds it, -0.5 for other years."""
     if not question.years:
         return 0.0
     ranges = [(int(a), int(b)) for a, b in _YEARS.findall(sentence)]
@@ -159,7 +166,9 @@ def _year_match(question: Question, sentence: str) -> float:
         return 1.0
     if any(a <= int(year) <= b for year in question.years for a, b in ranges):
         return 0.3
-    return -0.5 if single or ranges else 0.0
+    if single or ranges:
+        return -0.5
+    return 0.8 if all(year in title for year in question.years) else 0.0
 
 
 _PLANNED = re.compile(r"(?<![集已])将(?!近)|拟(?!投|人|合)|力争|争取|准备|目标|下一?阶段|下一?步|到20\d\d年底?[，,前]")
@@ -221,7 +230,9 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
 )
 """Which kinds of figure the counted thing behind 多少 or 几 asks for."""
 _GROWN = r"(?:增[长加]|上升|上涨|下降|减少|降低|提[高升]|缩短|压缩)"
-_BY_HOW_MUCH = re.compile(rf"{_GROWN}了?(?:多少|几)(?![\u3400-\u9fff]{{0,3}}[到至])|增[幅速]|[涨降]幅|同比|环比")
+_BY_HOW_MUCH = re.compile(
+    rf"{_GROWN}了?(?:多少|几)(?![\u3400-\u9fff]{{0,3}}[到至])|[多少涨升降]了(?:多少|几)|增[幅速]|[涨降]幅|同比|环比"
+)
 _AFTER_GROWN = re.compile(rf"(?:{_GROWN}了?|增[幅速]为?|同比|环比)\s*(?:约|近|超过?)?$")
 WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多久.{0,8}次|频[率次]|隔多[久长]|几(?:年|个?月|天|周)[\u3400-\u9fff]{0,2}一次|\bhow often\b"), (spans.FREQUENCY, spans.DURATION)),
@@ -273,6 +284,8 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
     figures = [figure for figure in found if figure.kind in wanted]
     figures = [figure for figure in figures if not _is_given(question, sentence[figure.start : figure.end])]
+    if "第" not in question.text:
+        figures = [figure for figure in figures if not sentence.startswith("第", figure.start)]
     figures = _of_unit(question, figures)
     if not figures:
         return 0.0, ()
@@ -340,10 +353,12 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
     score = 0.4 * coverage(terms, item) + 0.3 * coverage(terms, clause) + 0.3 * coverage(terms, wider)
     if question.unit and figure.unit and (question.unit.startswith(figure.unit) or figure.unit in question.unit):
         score += 0.15
+    elif question.unit and figure.unit and question.unit[0] not in "个种" and figure.kind == spans.COUNT:
+        score -= 0.15
     if any(year in item for year in question.years):
         score += 0.2
     if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
-        score += 0.4
+        score += 0.6
     nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
     return (
         score + 0.15 * coverage(terms, nearest) - (0.3 if question.kind == DATE else 0.05) * wanted.index(figure.kind)

@@ -3,6 +3,10 @@
 import difflib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import accumulate
+
+import rjieba
 
 from app.answering.lexicon import synonyms
 from app.answering.question import Term
@@ -40,11 +44,23 @@ def _match_chinese(term: str, text: str) -> float:
     """Match a word of two characters or more by its sound, as an abbreviation, or in part."""
     if len(term) < 2:
         return 0.0
-    if sound(term) in sound(text):
+    if sound(term) in sound(text) and _sounds_as_a_word(term, text):
         return SOUND
     if len(term) <= 4 and _abbreviates(term, text):
         return ABBREVIATION
     return PARTIAL * _longest_shared(term, text) / len(term) if len(term) > 2 else 0.0
+
+
+def _sounds_as_a_word(term: str, text: str) -> bool:
+    """Tell whether what sounds like a term begins and ends with words of the text: 校学 of 在校学生 is not 小学."""
+    ends = _word_ends(text)
+    heard = [i for i in range(len(text) - len(term) + 1) if sound(text[i : i + len(term)]) == sound(term)]
+    return any(i in ends and i + len(term) in ends for i in heard) or not heard
+
+
+@lru_cache(maxsize=1024)
+def _word_ends(text: str) -> frozenset[int]:
+    return frozenset(accumulate((len(word) for word in rjieba.cut(text)), initial=0))
 
 
 def coverage(terms: tuple[Term, ...], text: str) -> float:

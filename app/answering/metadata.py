@@ -92,11 +92,14 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
     """
     if WHY.search(question.text):
         return []
-    wanted = asked_keys(question.text)
     found: list[FieldAnswer] = []
     named = 0
     for document in _of_genre(question.text, documents):
-        asked = wanted or _asked_by_label(question.text, document)
+        labelled = _asked_by_label(question.text, document)
+        rest = question.text
+        for label in labelled:
+            rest = rest.replace(fold(label), " ")
+        asked = [*labelled, *asked_keys(rest)]
         present = [field for key in asked if (field := document.field(key)) and field.span.end > field.span.start]
         others = _others(question, asked)
         if present and _is_about(question, others, document):

@@ -18,7 +18,7 @@ _NUMERAL = (
 )
 _UNITS = {
     DATE: r"年(?:度)?(?:\s*\d{1,2}\s*月)?(?:\s*\d{1,2}\s*[日号])?(?:年?底|末|初)?(?:以来|起)?",
-    PERCENT: r"%|个百分点|成(?![立果员为长功交])",
+    PERCENT: r"[%‰]|个百分点|成(?![立果员为长功交])",
     MONEY: r"(?:[万亿]\s*)?(?:[余多]\s*)?(?:美|欧|日|港)?元(?:人民币)?|[万亿]\s*(?:[余多]\s*)?(?=[，。；、)]|$)",
     TIMES: r"倍",
     AGE: r"周?岁(?:以[上下])?",
@@ -74,7 +74,13 @@ def find_figures(sentence: str) -> list[ShortAnswer]:
         is_part_of_word = (start and re.match(r"[a-z+.\-/〔\[]", folded[start - 1])) or re.match(
             r"[\]〕+]", folded[end : end + 1]
         )
-        if is_part_of_word or _NOT_A_FIGURE.match(folded, start) or any(a <= start < b for a, b in taken):
+        is_number_of_item = not folded[:start].strip() and re.match(r"\s*[.、](?!\d)", folded[end:])
+        if (
+            is_number_of_item
+            or is_part_of_word
+            or _NOT_A_FIGURE.match(folded, start)
+            or any(a <= start < b for a, b in taken)
+        ):
             continue
         if figure := _with_unit(folded, start, end):
             figures.append(figure)

@@ -74,7 +74,10 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         lead=max(0.0, min(1.0, evidence.passage.score / 5)),
         no_figure=float(asks_figure and evidence.fit == 0 and not CODE.search(question.text)),
         no_list=_no_list(question, evidence),
-        missing_name=_missing_name(question, sentence, headings, context, document),
+        missing_name=max(
+            _missing_name(question, sentence, headings, context, document),
+            _is_of_another_item(question, evidence, document),
+        ),
         missing_year=_missing_year(question, sentence, context, document),
         missing_number=_missing_number(question, sentence, context, document),
         missing_wanted=_missing_wanted(question, near if asks_figure else sentence),
@@ -144,19 +147,21 @@ ALIKE = 3
 
 def _missing_word(question: Question, context: str) -> float:
     """Return half the weight of the heaviest word that a passage lacks; less in English, where a translation may differ."""
-    misses = [term.weight * (1 - match_term(term.text, context)) for term in question.terms]
+    terms = [term for term in question.terms if term.text not in question.years]
+    misses = [term.weight * (1 - match_term(term.text, context)) for term in terms]
     heaviest = max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
     return max(heaviest, OTHERS) if _is_of_others(question, context) else heaviest
 
 
-OTHERS = 1.2
+OTHERS = 2.0
 """What it counts that a passage speaks of others than the question: of teachers, not of 初中教师."""
 
 
 def _is_of_others(question: Question, context: str) -> bool:
     """Tell a passage that has those whom a question is about, but not the word that says which of them."""
     return any(
-        word.text + who.text in question.text
+        not word.is_name
+        and word.text + who.text in question.text
         and who.text in words("whom")
         and who.text in context
         and match_term(word.text, context) < 0.3
@@ -191,7 +196,7 @@ def _no_list(question: Question, evidence: Evidence) -> float:
 LOOKS = {
     "区": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:新?区|县)(?!域|间|块)"),
     "县": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:区|县)(?!域|间)"),
-    **dict.fromkeys(("高校", "大学"), re.compile(r"大学|学院")),
+    **dict.fromkeys(("高校", "大学"), re.compile(r"大学|学院|高等学校")),
     "学校": re.compile(r"大学|学院|学校|中学|小学"),
     "邮箱": re.compile(r"@"),
     "网站": re.compile(r"www|http"),
@@ -268,6 +273,21 @@ def is_firm_name(term: Term, language: str) -> bool:
     )
 
 
+_ITEM_HEAD = re.compile(
+    r"^[^\S\n]*(?:[（(][一二三四五六七八九十\d]{1,3}[）)]|\d{1,2}[.．、])([^：:，。；\n]{2,14})[：:]", re.MULTILINE
+)
+
+
+def _is_of_another_item(question: Question, evidence: Evidence, document: Document) -> float:
+    """Return 1 where a list tells it of one thing and the question asks of another item's: （一）博士：…；（二）硕士：…."""
+    own = _ITEM_HEAD.match(evidence.text)
+    if own is None:
+        return 0.0
+    heads = {squeeze(head) for head in _ITEM_HEAD.findall(document.text)}
+    asked = [term.text for term in question.terms if len(term.text) > 1 and term.text not in squeeze(evidence.text)]
+    return float(any(word in head for word in asked for head in heads))
+
+
 _GROUP_TOTAL = re.compile(
     r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)"
 )
@@ -295,6 +315,8 @@ def _missing_year(question: Question, sentence: str, context: str, document: Doc
     missing = [year for year in question.years if year not in sentence]
     if not missing:
         return 0.0
+    if not YEAR.search(sentence) and all(year in squeeze(document.title) for year in missing):
+        return 0.1
     if YEAR.search(sentence) or not all(year in context for year in missing):
         dated = squeeze(" ".join(field.value for field in document.fields))
         return 0.4 if all(year in dated for year in missing) and not YEAR.search(sentence) else 1.0
