@@ -136,7 +136,7 @@ def items_after(text: str, lead: Span) -> list[Span]:
         if found and found != own and (not style or found == style):
             style = found
             items.append(Span(span.start, span.end - 1) if sentence[-1] in CLAUSE_END else span)
-        elif found == own or not (found or _goes_on(text, items, lead, span)):
+        elif (found and found == own) or not (found or _goes_on(text, items, lead, span)):
             break
     return items
 

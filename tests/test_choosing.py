@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.answering.choosing import fit_of, sentences_of, telling, weigh
+from app.answering.choosing import sentences_of, telling, weigh
+from app.answering.fitting import fit_of
 from app.answering.question import parse_question
 from app.loading.fields import ISSUER
 from app.types import Chunk, Document, Field, Passage, Span
@@ -60,6 +61,12 @@ def test_a_numbered_topic_is_a_heading_of_what_follows() -> None:
         ("平均班额降到了多少人？", "平均班额由 52 人降至 46 人。", "46 人"),
         ("平均班额原来是多少人？", "平均班额由 52 人降至 46 人。", "52 人"),
         ("情况多久报一次？", "各区每半年报送一次情况，三年内不得申报。", "每半年"),
+        ("企业利润下降了多少？", "企业利润286.5亿元，下降2.4%。", "2.4%"),
+        ("三级医院设置率目前是多少？", "设置率由目前的21%提高到50%。", "21%"),
+        ("三级医院设置率要提高到多少？", "设置率由目前的21%提高到50%。", "50%"),
+        ("开放了多少公里道路？", "开放测试道路1003条、2030公里。", "2030公里"),
+        ("第二产业增加值是多少？", "第二产业增加值1654.8亿元。", "1654.8亿元"),
+        ("申请截止到几号？", "一年内不得申请，9月2日至9月20日提交申请。", "9月2日至9月20日"),
         ("三年内能申报几次？", "每半年报送一次情况，三年内申报不超过2次。", "不超过2次"),
     ],
 )
@@ -71,8 +78,24 @@ def test_the_figure_that_is_asked_for(question: str, sentence: str, answer: str)
 
 def test_a_place_that_begins_a_longer_name_tells_as_much_as_another_word() -> None:
     issuer = Field(ISSUER, "平川省教育厅", Span(0, 6))
-    document = Document("d", "答复", "平川省教育厅\n平川大学托管3所。\n" + "各校按时上报情况。" * 60, (), (issuer,))
+    document = Document("d", "答复", "平川省教育厅\n平川科技园托管3所。\n" + "各校按时上报情况。" * 60, (), (issuer,))
     (of_name, _, _), (of_issuer, _) = (
-        telling(parse_question(question).terms, document) for question in ("平川大学托管", "平川增长")
+        telling(parse_question(question).terms, document) for question in ("平川科技园托管", "平川增长")
     )
     assert of_name.weight > 2 * of_issuer.weight
+
+
+def test_a_document_of_the_year_speaks_of_it_where_a_sentence_gives_none() -> None:
+    text = "全年生产总值3865亿元。2023年为3600亿元。"
+    document = Document("d", "2024年统计公报", text)
+    passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1)
+    question = parse_question("2024年生产总值是多少？")
+    this, other = (weigh(question, passage, span, document).year for span in sentences_of(passage, document))
+    assert this > 0 > other
+
+
+def test_what_leads_in_no_list_is_no_answer() -> None:
+    text = "现将申请条件通知如下：\n申请人须符合下列条件：\n（一）有学历；\n（二）有社保。"
+    document = Document("d", "通知", text)
+    passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1)
+    assert sentences_of(passage, document)[0].of(text) == "申请人须符合下列条件："

@@ -33,6 +33,7 @@ from app.answering.question import Term
         ("yangfan", "扬帆专项", SOUND),
         ("扬帆计划", "扬帆专项", PARTIAL / 2),
         ("天气", "科技成果转化", 0.0),
+        ("小学", "高等学校在校学生", 0.0),
     ],
 )
 def test_counts_a_match_by_how_literal_it_is(term: str, text: str, score: float) -> None:

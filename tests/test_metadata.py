@@ -58,6 +58,8 @@ NOTICE = make_document(
 各有关单位：
 现将有关事项通知如下。
 联系人：陈晓岚
+电话：88012207
+监督电话：88015519
 江海市经济和信息化局
 2025年3月12日""",
 )
@@ -70,8 +72,23 @@ NOTICE = make_document(
         ("该答复的文号是什么？", ["沪科提复〔2024〕38号"]),
         ("联系人是谁？", ["李 畅", "陈晓岚"]),
         ("江海市经信局的联系人是谁？", ["陈晓岚"]),
+        ("监督电话是多少？", ["88015519"]),
+        ("专项资金通知的文号", ["江经信企〔2025〕17号"]),
     ],
 )
 def test_of_several_documents_the_one_that_is_meant_answers(question: str, values: list[str], reply: Document) -> None:
     answered = answer_from_fields(parse_question(question), [reply, NOTICE])
     assert [answer.field.value for answer in answered] == values
+
+
+def test_a_reply_is_known_by_what_it_answers() -> None:
+    text = """平川省教育厅
+平教提复〔2025〕6号
+对省政协第0215号提案的答复
+九三学社平川省委：
+您提出的“关于加强县域普通高中建设的提案”收悉。经会同市财政局研究，答复如下。
+联系电话：8826170"""
+    document = make_document("reply.txt", text)
+    assert answers("县域普通高中建设提案的联系电话", document) == ["8826170"]
+    assert answers("市财政局的联系电话", document) == []
+    assert answers("谁负责发放助学金？", document) == []

@@ -32,6 +32,8 @@ def figures(sentence: str) -> list[tuple[str, str]]:
             "每半年报送，按季度公示，半年内办结",
             [("每半年", "frequency"), ("按季度", "frequency"), ("半年", "duration")],
         ),
+        ("3.面试合格线为75分", [("75分", "count")]),
+        ("出生率为6.1‰，道路2030公里", [("6.1‰", "percent"), ("2030公里", "count")]),
         ("按年龄分组，每两年1次", [("每两年1次", "frequency")]),
     ],
 )

@@ -90,6 +90,33 @@ def test_a_passage_about_others_is_told(document: Document) -> None:
     assert support("县中教师每年招收多少名？", sentence, other).missing_word < 0.4
 
 
+@pytest.mark.parametrize(
+    ("question", "sentence", "objection"),
+    [
+        ("中山医院招收多少名？", "由中山医院、瑞金医院承担任务，招收800名。", "aggregate"),
+        ("硕士的安家费是多少？", "（一）博士：安家费40万元。", "missing_name"),
+        ("四居室有多少套？", "一居室840套、两居室360套。", "missing_number"),
+    ],
+)
+def test_what_is_told_of_others_is_no_answer(question: str, sentence: str, objection: str) -> None:
+    document = Document("d", "通知", f"标题\n（二）硕士：科研经费10万元。\n{sentence}")
+    assert getattr(support(question, sentence, document), objection) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("两所医院招收多少名？", "由中山医院、瑞金医院承担任务，招收800名。"),
+        ("中山医院按多少补助？", "对中山医院、瑞金医院按投资额的20%给予补助。"),
+        ("博士的安家费是多少？", "（一）博士：安家费40万元。"),
+    ],
+)
+def test_what_is_told_of_each_or_all_is_an_answer(question: str, sentence: str) -> None:
+    document = Document("d", "通知", f"标题\n（二）硕士：科研经费10万元。\n{sentence}")
+    found = support(question, sentence, document)
+    assert (found.aggregate, found.missing_name) == (0, 0)
+
+
 def test_the_place_of_the_issuing_body_is_no_objection(document: Document) -> None:
     assert support("上海四类计划共资助了多少人？", SUM, document).missing_name <= 0.1
 

@@ -1,10 +1,12 @@
-"""Sentences, folding and search tokens."""
+"""Sentences, lists, folding and search tokens."""
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.text import fold, is_cjk, is_topic, search_tokens, split_sentences
+from app.text import fold, is_cjk, is_topic, items_after, search_tokens, split_sentences
 from app.types import Document, Span
 
 CHINESE = st.text(alphabet="上海科技一是。，；：！？.!?;:\n“”‘’（）()《》【】「」\"' \u3000aG60%…", max_size=120)
@@ -202,3 +204,43 @@ def test_a_topic_only_names_what_follows(sentence: str) -> None:
 )
 def test_a_sentence_that_says_something_is_no_topic(sentence: str) -> None:
     assert not is_topic(sentence)
+
+
+HEADED = """三、申报材料
+申报单位须提交下列材料：
+1.申请表；
+2.审计报告。须加盖公章。
+（1）2023年度；
+（2）2024年度；
+3.信用承诺书。
+四、其他
+4.不在其列。"""
+
+
+@pytest.mark.parametrize("lead", ["三、申报材料", "申报单位须提交下列材料："])
+def test_the_items_of_a_list_stand_behind_its_heading_or_lead_in(lead: str) -> None:
+    start = HEADED.index(lead)
+    items = items_after(HEADED, Span(start, start + len(lead)))
+    assert [item.of(HEADED) for item in items] == ["1.申请表", "2.审计报告。", "3.信用承诺书。"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lead", "expected"),
+    [
+        ("措施有两个方面：一是减税。范围广。二是降费。以上。", "措施有两个方面：", ["一是减税。", "二是降费。"]),
+        ("不得使用：（一）检测；（二）检验。\n第八条", "不得使用：", ["（一）检测", "（二）检验。"]),
+        ("（二）条件：\n①年满18周岁；\n②有学历。\n（三）程序", "（二）条件：", ["①年满18周岁", "②有学历。"]),
+        ("现通知如下：\n请各单位办理。", "现通知如下：", []),
+        ("三、材料", "三、材料", []),
+    ],
+)
+def test_lists_of_every_style_end_where_they_end(text: str, lead: str, expected: list[str]) -> None:
+    assert [item.of(text) for item in items_after(text, Span(0, len(lead)))] == expected
+
+
+@given(st.text(alphabet="一二、是1.（）：；。\n甲 "), st.data())
+def test_items_lie_behind_their_lead_and_do_not_overlap(text: str, data: st.DataObject) -> None:
+    end = data.draw(st.integers(0, len(text)))
+    items = items_after(text, Span(0, end))
+    assert all(a.end <= b.start for a, b in pairwise(items))
+    assert all(end <= item.start < item.end <= len(text) for item in items)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.answering.choosing import READ_PASSAGES, Evidence, fit_of, sentences_of, weigh
+from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, weigh
 from app.answering.conversation import parse_parts
+from app.answering.fitting import fit_of
 from app.answering.metadata import answer_from_fields
 from app.answering.outline import answer_from_outline
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, Question

@@ -10,12 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from app.answering.choosing import Evidence, fit_of
+from app.answering.choosing import Evidence
 from app.answering.citations import make_citation
 from app.answering.conversation import parse_parts
 from app.answering.drafts import Draft, read_drafts
 from app.answering.extractive import Finding, read
 from app.answering.facts import Context, is_chinese, wrong_facts
+from app.answering.fitting import fit_of
 from app.answering.inquiry import Inquiry
 from app.answering.prompting import compose_prompt, is_order, repair_prompt, rewrite_prompt
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, language_of, parse_question

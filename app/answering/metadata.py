@@ -94,12 +94,12 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
         return []
     found: list[FieldAnswer] = []
     named = 0
+    labels = list(dict.fromkeys(label for document in documents for label in _asked_by_label(question.text, document)))
+    rest = question.text
+    for label in labels:
+        rest = rest.replace(fold(label), " ")
+    asked = [*labels, *asked_keys(rest)]
     for document in _of_genre(question.text, documents):
-        labelled = _asked_by_label(question.text, document)
-        rest = question.text
-        for label in labelled:
-            rest = rest.replace(fold(label), " ")
-        asked = [*labelled, *asked_keys(rest)]
         present = [field for key in asked if (field := document.field(key)) and field.span.end > field.span.start]
         others = _others(question, asked)
         if present and _is_about(question, others, document):

@@ -141,7 +141,7 @@ def _of_group(question: Question, evidence: Evidence) -> float:
     return 0.0
 
 
-ALIKE = 3
+ALIKE = 5
 """Names of one list differ in length by no more characters than this."""
 
 

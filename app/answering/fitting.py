@@ -1,0 +1,203 @@
+"""Whether a sentence holds the kind of answer that a question asks for, and where: a figure, a date, a list, a name."""
+
+import re
+from collections.abc import Sequence
+
+from app.answering import spans
+from app.answering.matching import coverage, squeeze
+from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, Question
+
+WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (re.compile(r"倍"), (spans.TIMES,)),
+    (re.compile(r"周?岁"), (spans.AGE,)),
+    (
+        re.compile(r"年|天|个?月|个?小时|个?工作日|分钟|秒|周(?!岁)|星期|学期"),
+        (spans.DURATION, spans.DATE, spans.FREQUENCY),
+    ),
+    (re.compile(r"人|名|位"), (spans.PEOPLE,)),
+    (re.compile(r"钱|[万亿]?元|个?亿|资金|经费"), (spans.MONEY,)),
+    (re.compile(r"成"), (spans.PERCENT,)),
+    (re.compile(r"个百分点"), (spans.PERCENT,)),
+    (re.compile(r"[个家所份项类种座款条件批次场大户届期道台套亩]"), (spans.COUNT, spans.PEOPLE)),
+)
+"""Which kinds of figure the counted thing behind 多少 or 几 asks for."""
+_GROWN = r"(?:增[长加]|上升|上涨|下降|减少|降低|提[高升]|缩短|压缩)"
+_BY_HOW_MUCH = re.compile(
+    rf"{_GROWN}了?(?:多少|几)(?![\u3400-\u9fff]{{0,3}}[到至])|[多少涨升降]了(?:多少|几)|增[幅速]|[涨降]幅|同比|环比"
+)
+_AFTER_GROWN = re.compile(rf"(?:{_GROWN}了?|增[幅速]为?|同比|环比)\s*(?:约|近|超过?)?$")
+WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
+    (re.compile(r"多久.{0,8}次|频[率次]|隔多[久长]|几(?:年|个?月|天|周)[\u3400-\u9fff]{0,2}一次|\bhow often\b"), (spans.FREQUENCY, spans.DURATION)),
+    (re.compile(r"倍|\btimes\b"), (spans.TIMES,)),
+    (_BY_HOW_MUCH, (spans.PERCENT, spans.TIMES, spans.COUNT, spans.MONEY, spans.PEOPLE)),
+    (re.compile(r"年龄|岁|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
+    (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
+    (re.compile(r"多久|多长时间|多长(?!度)|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
+    (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
+    (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
+    (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
+)  # fmt: skip
+"""Which kinds of figure the words of a question ask for; the first that matches decides."""
+
+
+def wanted_figures(question: Question) -> tuple[str, ...]:
+    """Return the kinds of figure that a question may be answered with."""
+    by_unit = (
+        next((kinds for pattern, kinds in WANTED_UNITS if pattern.match(question.unit)), None)
+        if question.unit
+        else None
+    )
+    if by_unit:
+        return by_unit
+    for pattern, kinds in WANTED_FIGURES:
+        if pattern.search(question.text):
+            return kinds
+    return (spans.COUNT, spans.PEOPLE, spans.MONEY, spans.PERCENT, spans.TIMES)
+
+
+_DAY = re.compile(r"几[月号日]|哪一?[天日月]|截[止至]|\b(?:day|deadline)\b")
+"""Asks for a day or a month, which no year alone is."""
+_POINT_IN_TIME = re.compile(rf"{_DAY.pattern}|哪一?年|日期|年份|\b(?:date|year)\b")
+"""Asks for a date, which no duration is."""
+
+
+def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
+    """Return how well a sentence holds the kind of answer asked for, 0 to 1, and where that answer stands."""
+    if question.kind == FIGURE:
+        return _figure_fit(question, sentence, wanted_figures(question))
+    if question.kind == DATE:
+        asks_point = _POINT_IN_TIME.search(question.text) is not None
+        return _figure_fit(question, sentence, (spans.DATE,) if asks_point else (spans.DATE, spans.DURATION))
+    if question.kind in (LIST, WHO, WHICH, WHERE):
+        return _name_fit(question, sentence)
+    return 0.5, ()
+
+
+def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tuple[float, tuple[tuple[int, int], ...]]:
+    """Find the figure of a wanted kind that stands closest to the question's words."""
+    found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
+    figures = [figure for figure in found if figure.kind in wanted]
+    figures = [figure for figure in figures if not _is_given(question, sentence[figure.start : figure.end])]
+    if "第几" not in question.text:
+        figures = [figure for figure in figures if not sentence.startswith("第", figure.start)]
+    if question.kind == DATE and _DAY.search(question.text):
+        figures = [figure for figure in figures if re.search("[月日号]", sentence[figure.start : figure.end])]
+    figures = _of_unit(question, figures)
+    if not figures:
+        return 0.0, ()
+    scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
+    best = max(scores)
+    chosen = [_come_to(question, sentence, figures[scores.index(best)], figures)]
+    if len(question.years) > 1:
+        chosen = _one_a_year(question, sentence, figures) or chosen
+    return max(0.05, min(1.0, best)), tuple((figure.start, figure.end) for figure in chosen)
+
+
+def _of_unit(question: Question, figures: list[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
+    """Return the figures with the unit that the question counts in (公里 of 多少公里), all of them where none has it."""
+    if not question.unit or question.unit[0] in "个种":
+        return figures
+    return [figure for figure in figures if figure.unit and question.unit.startswith(figure.unit)] or figures
+
+
+_FORMER = re.compile(r"原[来先本]?|以前|之前|此前|过去|从多|由多|从几|由几|起初|\bbefore\b|\boriginal")
+_FROM = re.compile(r"[由从](目前|现在|当前|原来|上年|去年|\d{4}年)?的?\s*$")
+_CAME_TO = re.compile(r"\s*[\u3400-\u9fff]{0,4}?[至到为]\s*$")
+
+
+def _come_to(
+    question: Question, sentence: str, figure: spans.ShortAnswer, figures: Sequence[spans.ShortAnswer]
+) -> spans.ShortAnswer:
+    """Return what a figure came to, unless the former one is asked for: 46人 of 由52人降至46人."""
+    after = next((other for other in figures if other.start >= figure.end and other.kind == figure.kind), None)
+    former = _FROM.search(sentence, 0, figure.start)
+    if not (after and former and _CAME_TO.fullmatch(sentence, figure.end, after.start)):
+        return figure
+    asks_former = _FORMER.search(question.text) or (former.group(1) or "—") in question.text
+    return figure if asks_former else after
+
+
+def _one_a_year(question: Question, sentence: str, figures: Sequence[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
+    """Return the figures that stand in one item with a year of the question."""
+    items = [squeeze(_around(sentence, figure.start, figure.end, ITEM_MARKS)) for figure in figures]
+    return [figure for figure, item in zip(figures, items, strict=True) if any(y in item for y in question.years)]
+
+
+ITEM_MARKS = "，,、；;：:（(）)。"
+"""What bounds an item of a list; CLAUSE_MARKS bound a clause."""
+CLAUSE_MARKS = "，,；;。"
+
+
+def _is_given(question: Question, figure: str) -> bool:
+    """Tell whether a figure stands in the question itself, so that it can't be the answer."""
+    squeezed = squeeze(figure)
+    return squeezed in squeeze(question.text) and any(character.isdigit() for character in squeezed)
+
+
+NEAR = 8
+"""Characters on either side of a figure that speak most for what it counts."""
+
+
+def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, wanted: Sequence[str]) -> float:
+    """Return how close the question's words stand to a figure: in its own item of a list, its clause, the one before."""
+    item = squeeze(_around(sentence, figure.start, figure.end, ITEM_MARKS))
+    clause = squeeze(_around(sentence, figure.start, figure.end, CLAUSE_MARKS))
+    clause_start = max((sentence.rfind(mark, 0, figure.start) for mark in CLAUSE_MARKS), default=-1)
+    is_apart = clause_start >= 0 and sentence[clause_start] in "；;。"
+    wider = clause if is_apart else squeeze(_around(sentence, max(0, clause_start - 1), figure.end, CLAUSE_MARKS))
+    terms = tuple(term for term in question.terms if term.text not in (question.unit, figure.unit))
+    score = 0.4 * coverage(terms, item) + 0.3 * coverage(terms, clause) + 0.3 * coverage(terms, wider)
+    if question.unit and figure.unit and (question.unit.startswith(figure.unit) or figure.unit in question.unit):
+        score += 0.15
+    elif question.unit and figure.unit and question.unit[0] not in "个种" and figure.kind == spans.COUNT:
+        score -= 0.15
+    if any(year in item for year in question.years):
+        score += 0.2
+    if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
+        score += 0.6
+    nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
+    return (
+        score + 0.15 * coverage(terms, nearest) - (0.3 if question.kind == DATE else 0.05) * wanted.index(figure.kind)
+    )
+
+
+def _around(sentence: str, start: int, end: int, marks: str) -> str:
+    """Return the piece of a sentence between the marks next to [start, end)."""
+    left = max((sentence.rfind(mark, 0, start) for mark in marks), default=-1) + 1
+    right = min((cut for mark in marks if (cut := sentence.find(mark, end)) >= 0), default=len(sentence))
+    return sentence[left:right]
+
+
+def _surroundings(sentence: str, start: int, end: int) -> str:
+    """Return a piece of a sentence with what stands next to it, up to the next clause."""
+    before = re.split(r"[，,；;。]", sentence[max(0, start - 25) : start])[-1]
+    after = re.split(r"[，,、；;。]", sentence[end : end + 20])[0]
+    return before + sentence[start:end] + after
+
+
+_ASKS_FOR_NAME = re.compile(
+    r"标题|题目|名称|名字|叫|称|哪一?[份部本个项]?(?:报告|文件|法|条例|规划|办法|规定|通知|意见|方案|细则|标准)"
+)
+
+
+def _name_fit(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
+    """Find the list, 《title》 or “term” that stands closest to the question's words."""
+    is_list = question.kind == LIST
+    titles = spans.find_titles(sentence) if question.kind != WHO else []
+    found = (spans.find_lists(sentence) or (titles if len(titles) > 1 else [])) if is_list else titles
+    if question.kind == WHO:
+        found += spans.find_addressees(sentence)
+    fresh = [
+        (start, end)
+        for start, end in found
+        if squeeze(sentence[start:end].strip("“”《》")) not in squeeze(question.text)
+    ]
+    if not fresh:
+        return (0.3 if is_list else 0.5), ()
+    closeness = [coverage(question.terms, squeeze(_surroundings(sentence, start, end))) for start, end in fresh]
+    best = max(closeness)
+    if question.kind == WHO and best < 0.3:
+        return 0.5, ()
+    if is_list or _ASKS_FOR_NAME.search(question.text):
+        return 0.4 + 0.6 * best, (fresh[closeness.index(best)],)
+    return 0.5, (fresh[closeness.index(best)],) if best > 0.5 else ()
