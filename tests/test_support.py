@@ -3,8 +3,9 @@
 import pytest
 
 from app.answering.choosing import weigh
+from app.answering.kinds import FIRM
 from app.answering.question import parse_question
-from app.answering.support import FIRM, OTHERS, THRESHOLD, WEIGHTS, Support, probability, support_of
+from app.answering.support import OTHERS, THRESHOLD, WEIGHTS, Support, probability, support_of
 from app.loading import make_document
 from app.types import Chunk, Document, Passage, Span
 

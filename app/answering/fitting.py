@@ -21,11 +21,14 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"[个家所份项类种座款条件批次场大户届期道台套亩]"), (spans.COUNT, spans.PEOPLE)),
 )
 """Which kinds of figure the counted thing behind 多少 or 几 asks for."""
+
 _GROWN = r"(?:增[长加]|上升|上涨|下降|减少|降低|提[高升]|缩短|压缩)"
 _BY_HOW_MUCH = re.compile(
     rf"{_GROWN}了?(?:多少|几)(?![\u3400-\u9fff]{{0,3}}[到至])|[多少涨升降]了(?:多少|几)|增[幅速]|[涨降]幅|同比|环比"
 )
+"""Asks by how much something has changed, not what it came to."""
 _AFTER_GROWN = re.compile(rf"(?:{_GROWN}了?|增[幅速]为?|同比|环比)\s*(?:约|近|超过?)?$")
+
 WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多久.{0,8}次|频[率次]|隔多[久长]|几(?:年|个?月|天|周)[\u3400-\u9fff]{0,2}一次|\bhow often\b"), (spans.FREQUENCY, spans.DURATION)),
     (re.compile(r"倍|\btimes\b"), (spans.TIMES,)),
@@ -76,13 +79,7 @@ def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, i
 def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tuple[float, tuple[tuple[int, int], ...]]:
     """Find the figure of a wanted kind that stands closest to the question's words."""
     found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
-    figures = [figure for figure in found if figure.kind in wanted]
-    figures = [figure for figure in figures if not _is_given(question, sentence[figure.start : figure.end])]
-    if "第几" not in question.text:
-        figures = [figure for figure in figures if not sentence.startswith("第", figure.start)]
-    if question.kind == DATE and _DAY.search(question.text):
-        figures = [figure for figure in figures if re.search("[月日号]", sentence[figure.start : figure.end])]
-    figures = _of_unit(question, figures)
+    figures = _of_unit(question, [f for f in found if f.kind in wanted and _may_answer(question, sentence, f)])
     if not figures:
         return 0.0, ()
     scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
@@ -91,6 +88,14 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     if len(question.years) > 1:
         chosen = _one_a_year(question, sentence, figures) or chosen
     return max(0.05, min(1.0, best)), tuple((figure.start, figure.end) for figure in chosen)
+
+
+def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) -> bool:
+    """Tell a figure from one that the question gives, an ordinal (第二产业), and a year where a day is asked for."""
+    text = sentence[figure.start : figure.end]
+    is_ordinal = text.startswith("第") and "第几" not in question.text
+    asks_day = question.kind == DATE and _DAY.search(question.text) is not None
+    return not (_is_given(question, text) or is_ordinal or (asks_day and not re.search("[月日号]", text)))
 
 
 def _of_unit(question: Question, figures: list[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
@@ -156,9 +161,8 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
     if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
         score += 0.6
     nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
-    return (
-        score + 0.15 * coverage(terms, nearest) - (0.3 if question.kind == DATE else 0.05) * wanted.index(figure.kind)
-    )
+    second_choice = 0.3 if question.kind == DATE else 0.05
+    return score + 0.15 * coverage(terms, nearest) - second_choice * wanted.index(figure.kind)
 
 
 def _around(sentence: str, start: int, end: int, marks: str) -> str:

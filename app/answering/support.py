@@ -5,9 +5,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-import rjieba
-
 from app.answering.choosing import Evidence
+from app.answering.kinds import missing_wanted
 from app.answering.lexicon import synonyms, translations, words
 from app.answering.matching import coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
@@ -80,7 +79,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         ),
         missing_year=_missing_year(question, sentence, context, document),
         missing_number=_missing_number(question, sentence, context, document),
-        missing_wanted=_missing_wanted(question, near if asks_figure else sentence),
+        missing_wanted=missing_wanted(question, near if asks_figure else sentence),
         missing_focus=0.0 if asks_figure and evidence.fit > 0 else _missing_focus(question, sentence + headings),
         missing_word=_missing_word(question, context),
         missing_reason=_missing_reason(question, sentence),
@@ -108,7 +107,7 @@ def lacks_kind(question: Question, evidence: Evidence) -> bool:
         (asks_figure and evidence.fit == 0 and not has_code)
         or (not asks_figure and lacks_focus(question, evidence.text))
         or _no_list(question, evidence) >= 1
-        or (question.wanted not in words("abstract_kinds") and _missing_wanted(question, near) > 0.9)
+        or (question.wanted not in words("abstract_kinds") and missing_wanted(question, near) > 0.9)
     )
 
 
@@ -191,51 +190,6 @@ def _no_list(question: Question, evidence: Evidence) -> float:
     if not wanted or wanted in (items - 1, items, items + 1):
         return 0.0
     return 1.0 if items < wanted / 2 else 0.6
-
-
-LOOKS = {
-    "区": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:新?区|县)(?!域|间|块)"),
-    "县": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:区|县)(?!域|间)"),
-    **dict.fromkeys(("高校", "大学"), re.compile(r"大学|学院|高等学校")),
-    "学校": re.compile(r"大学|学院|学校|中学|小学"),
-    "邮箱": re.compile(r"@"),
-    "网站": re.compile(r"www|http"),
-}
-"""What every member of a kind looks like, where its name need not hold the kind's."""
-_TITLED = {
-    **dict.fromkeys(("文件", "报告", "政策", "法规", "办法", "规定", "条例", "书"), re.compile(r"《|号")),
-    **dict.fromkeys(
-        ("文章", "论文", "作品", "著作", "小说", "电影", "电视剧", "歌曲", "歌", "专辑", "节目", "漫画", "杂志", "期刊", "剧"),
-        re.compile(r"《"),
-    ),
-}  # fmt: skip
-"""What most members of a kind look like."""
-_ASKS_WHICH = re.compile(r"哪[一几两\d]?[份部个项本条]")
-_RULES = ("政策", "规定", "办法")
-"""Asked for with 什么 and 哪些 they are what a text lays down, not its title."""
-
-
-FIRM = 2.0
-"""What the lack of a kind counts that every member shows: no university where one is asked for."""
-
-
-def _missing_wanted(question: Question, near: str) -> float:
-    wanted = question.wanted
-    is_title = wanted in _TITLED and (wanted not in _RULES or _ASKS_WHICH.search(question.text) is not None)
-    if not wanted or (wanted in {*_RULES, *words("any_kind")} and not is_title):
-        return 0.0
-    if pattern := LOOKS.get(wanted) or _TITLED.get(wanted):
-        return 0.0 if pattern.search(near) else FIRM if wanted in LOOKS else 1.0
-    if wanted == "国家":
-        places = (word for word, word_class in rjieba.tag(near) if word_class == "ns" and word not in question.text)
-        return 0.0 if any(place.rstrip("省市区县") not in words("places") for place in places) else 1.0
-    if wanted in words("place_kinds"):
-        return (
-            0.0
-            if any(place in near for place in words("places")) or re.search(r"[\u3400-\u9fff][市省县区镇]", near)
-            else 1.0
-        )
-    return 1 - match_term(wanted, near)
 
 
 MEMBERS = re.compile(
