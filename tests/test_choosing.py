@@ -1,12 +1,13 @@
 """What speaks for a sentence: whether it tells plans where plans are asked for, and what stands in front of it."""
 
+import numpy as np
 import pytest
 
 from app.answering.choosing import sentences_of, telling, weigh
 from app.answering.fitting import fit_of
 from app.answering.question import parse_question
 from app.loading.fields import ISSUER
-from app.types import Chunk, Document, Field, Passage, Span
+from app.types import Chunk, Document, Field, Passage, Reading, Span
 
 DONE, PLAN, LATER = "市教委开展校企联合培养。", "市教委将开展校企联合培养。", "开展校企联合培养。"
 DOCUMENT = Document("d", "答复", f"{DONE}\n{PLAN}\n下阶段\n{LATER}")
@@ -67,6 +68,10 @@ def test_a_numbered_topic_is_a_heading_of_what_follows() -> None:
         ("开放了多少公里道路？", "开放测试道路1003条、2030公里。", "2030公里"),
         ("第二产业增加值是多少？", "第二产业增加值1654.8亿元。", "1654.8亿元"),
         ("申请截止到几号？", "一年内不得申请，9月2日至9月20日提交申请。", "9月2日至9月20日"),
+        ("绿道总共多长？", "建成绿道1762公里，三年完工。", "1762公里"),
+        ("改造要多长时间？", "建成绿道1762公里，三年完工。", "三年"),
+        ("2023年建成多少座？", "2021年至2023年建成192座，其中2023年建成62座。", "62座"),
+        ("全流程多长时间？", "全流程压缩至半个工作日。", "半个工作日"),
         ("三年内能申报几次？", "每半年报送一次情况，三年内申报不超过2次。", "不超过2次"),
     ],
 )
@@ -99,3 +104,36 @@ def test_what_leads_in_no_list_is_no_answer() -> None:
     document = Document("d", "通知", text)
     passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1)
     assert sentences_of(passage, document)[0].of(text) == "申请人须符合下列条件："
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("绿地的面积是多少？", "绿地等12处公园与商圈融合。"),
+        ("母婴室每间造价多少？", "新增母婴室96间。"),
+        ("黄浦区建了多少座公园？", "黄浦、静安、虹口三个城区覆盖率超过90%。"),
+    ],
+)
+def test_a_figure_of_another_kind_is_no_answer(question: str, sentence: str) -> None:
+    assert fit_of(parse_question(question), sentence) == (0.0, ())
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "read", "shown"),
+    [
+        ("提供哪几种语言服务？", "提供英语、日语、韩语三种语言服务。", "三种语言", "英语、日语、韩语"),
+        ("四大联盟是哪四个？", "建立芯片、医药、汽车、智能四大联盟。", "智能", "芯片、医药、汽车、智能"),
+        ("首套公章有几枚？", "首套公章（5枚）由财政承担。", "（5枚）", "5枚"),
+        ("设置率是多少？", "设置率由21%提高到50%。", "21%提高到50%", "50%"),
+        ("资金有多少？", "资金100亿元人民币。", "100亿元人民币", "100亿元人民币"),
+    ],
+)
+def test_what_the_reader_finds_is_set_right_by_the_rules(question: str, sentence: str, read: str, shown: str) -> None:
+    start = sentence.index(read)
+    marks = np.full((len(sentence), 2), -20.0, np.float32)
+    marks[start, 0] = marks[start + len(read) - 1, 1] = 0.0
+    places = np.array([(i, i + 1) for i in range(len(sentence))], np.int32)
+    span = Span(0, len(sentence))
+    passage = Passage(Chunk("c", "d", span, sentence, ()), 1.0, 1, reading=Reading(1.0, 1.0, places, marks))
+    ((first, last),) = weigh(parse_question(question), passage, span, Document("d", "通知", sentence)).highlights
+    assert sentence[first:last] == shown

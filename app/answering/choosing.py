@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from app.answering import spans
-from app.answering.fitting import fit_of
+from app.answering.fitting import YEARS, fit_of
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, YEAR, Question, Term
 from app.answering.short_answer import short_answer
@@ -103,6 +103,9 @@ def _opens(question: Question, sentence: str) -> float:
     return float(first in unnumbered(sentence)[: len(first) + 2])
 
 
+_COUNTED = re.compile(r"[两二三四五六七八九十\d]+[个种类项大家]")
+"""A reader's short answer that only counts what the list names: 三种语言."""
+_SAYS_MORE = re.compile(r"[^\W的]")
 LONGER = 8
 """A figure with so many more characters around it is no short answer any more."""
 
@@ -116,16 +119,20 @@ def _short_answers(
 ) -> tuple[tuple[int, int], ...]:
     """Return the reader's short answer or the rules'. Where a figure or a date is asked for, the rules know better which
     of several it is (the reply set: right for .82 against .54) and what unit it has, the reader better where a longer one
-    ends, unless it takes in another figure. Where the reader's meets a list, the rules' is the list itself, whole and
+    ends, unless it takes in another figure, or only marks. Where the reader's meets a list, the rules' is the list itself, whole and
     without what leads up to it."""
     if read is None:
         return found
-    if question.kind == LIST and found and read[0] < found[0][1] and found[0][0] < read[1]:
+    words = sentence[read[0] : read[1]]
+    if question.kind == LIST and found and (_COUNTED.match(words) or (read[0] < found[0][1] and found[0][0] < read[1])):
         return found
     if question.kind not in (FIGURE, DATE) or not found:
         return (read,)
     start, end = found[0]
-    is_mixed = read[0] <= start < end <= read[1] and len(spans.find_figures(sentence[read[0] : read[1]])) > 1
+    is_around = read[0] <= start < end <= read[1]
+    is_mixed = is_around and (
+        len(spans.find_figures(words)) > 1 or not _SAYS_MORE.search(words.replace(sentence[start:end], ""))
+    )
     if (start <= read[0] and read[1] <= end) or is_mixed:
         return found
     is_same = read[0] < end and start < read[1] and read[1] - read[0] <= end - start + LONGER
@@ -153,16 +160,13 @@ def _sentences(text: str, within: Span) -> list[Span]:
     return split_sentences(text, within)
 
 
-_YEARS = re.compile(r"((?:19|20)\d{2})年?(?:[—–~-]|至|到)((?:19|20)\d{2})年?")
-
-
 def _year_match(question: Question, sentence: str, title: str) -> float:
     """Return 1 for a sentence with the question's year, 0.8 for one without years in a document of that year, 0.3 for a
     span of years that holds it, -0.5 for other years."""
     if not question.years:
         return 0.0
-    ranges = [(int(a), int(b)) for a, b in _YEARS.findall(sentence)]
-    single = set(YEAR.findall(_YEARS.sub(" ", sentence)))
+    ranges = [(int(a), int(b)) for a, b in YEARS.findall(sentence)]
+    single = set(YEAR.findall(YEARS.sub(" ", sentence)))
     if all(year in single or (year in sentence and len(question.years) > 1) for year in question.years):
         return 1.0
     if any(a <= int(year) <= b for year in question.years for a, b in ranges):

@@ -110,8 +110,9 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     if confidence < THRESHOLD:
         return Verdict((), confidence, by_rules)
     items = _items_under(question, best, document)
-    lead = replace(best, highlights=()) if items or weighed is not best else best
-    chosen = [lead, *([] if items else _companions(question, best, evidence))]
+    following = [] if items else _companions(question, best, evidence)
+    only_leads = items or weighed is not best or (following and is_topic(best.text))
+    chosen = [replace(best, highlights=()) if only_leads else best, *following]
     findings = [Finding(document, e.span, e.passage.chunk, e.highlights, confidence) for e in chosen]
     listed = [replace(_plain_finding(document, span, store), probability=confidence) for span in items]
     return Verdict((*findings, *listed), confidence, by_rules)

@@ -16,12 +16,16 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     ),
     (re.compile(r"人|名|位"), (spans.PEOPLE,)),
     (re.compile(r"钱|[万亿]?元|个?亿|资金|经费"), (spans.MONEY,)),
+    (re.compile(r"公里|千米|海里|英里|毫米|厘米|米"), (spans.LENGTH,)),
+    (re.compile(r"平方|公顷|亩"), (spans.AREA,)),
     (re.compile(r"成"), (spans.PERCENT,)),
     (re.compile(r"个百分点"), (spans.PERCENT,)),
-    (re.compile(r"[个家所份项类种座款条件批次场大户届期道台套亩]"), (spans.COUNT, spans.PEOPLE)),
+    (re.compile(r"[个家所份项类种座款条件批次场大户届期道台套枚辆张]"), (spans.COUNT, spans.PEOPLE)),
 )
 """Which kinds of figure the counted thing behind 多少 or 几 asks for."""
 
+YEARS = re.compile(r"((?:19|20)\d{2})年?(?:[—–~-]|至|到)((?:19|20)\d{2})年?")
+"""A span of years: 2021年至2023年."""
 _GROWN = r"(?:增[长加]|上升|上涨|下降|减少|降低|提[高升]|缩短|压缩)"
 _BY_HOW_MUCH = re.compile(
     rf"{_GROWN}了?(?:多少|几)(?![\u3400-\u9fff]{{0,3}}[到至])|[多少涨升降]了(?:多少|几)|增[幅速]|[涨降]幅|同比|环比"
@@ -35,10 +39,13 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (_BY_HOW_MUCH, (spans.PERCENT, spans.TIMES, spans.COUNT, spans.MONEY, spans.PEOPLE)),
     (re.compile(r"年龄|岁|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
     (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
-    (re.compile(r"多久|多长时间|多长(?!度)|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
+    (re.compile(r"面积|\barea\b"), (spans.AREA,)),
+    (re.compile(r"多[高宽深远]|[长高宽深]度|里程|距离|\bhow (?:far|high|wide|deep)\b|\blength\b"), (spans.LENGTH, spans.COUNT)),
+    (re.compile(r"多长(?!时间|期)"), (spans.DURATION, spans.DATE, spans.FREQUENCY, spans.LENGTH)),
+    (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
     (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
-    (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
-    (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
+    (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
+    (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),
 )  # fmt: skip
 """Which kinds of figure the words of a question ask for; the first that matches decides."""
 
@@ -55,7 +62,7 @@ def wanted_figures(question: Question) -> tuple[str, ...]:
     for pattern, kinds in WANTED_FIGURES:
         if pattern.search(question.text):
             return kinds
-    return (spans.COUNT, spans.PEOPLE, spans.MONEY, spans.PERCENT, spans.TIMES)
+    return (spans.COUNT, spans.PEOPLE, spans.MONEY, spans.PERCENT, spans.TIMES, spans.LENGTH, spans.AREA)
 
 
 _DAY = re.compile(r"几[月号日]|哪一?[天日月]|截[止至]|\b(?:day|deadline)\b")
@@ -91,11 +98,13 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
 
 
 def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) -> bool:
-    """Tell a figure from one that the question gives, an ordinal (第二产业), and a year where a day is asked for."""
+    """Tell a figure from one that the question gives, an ordinal (第二产业), the number of a list that stands in front
+    of it (甲、乙、丙三个), and a year where a day is asked for."""
     text = sentence[figure.start : figure.end]
     is_ordinal = text.startswith("第") and "第几" not in question.text
+    is_of_list = question.unit[:1] != text[-1] and any(end == figure.start for _, end in spans.find_lists(sentence))
     asks_day = question.kind == DATE and _DAY.search(question.text) is not None
-    return not (_is_given(question, text) or is_ordinal or (asks_day and not re.search("[月日号]", text)))
+    return not (_is_given(question, text) or is_ordinal or is_of_list or (asks_day and not re.search("[月日号]", text)))
 
 
 def _of_unit(question: Question, figures: list[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
@@ -156,7 +165,7 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
         score += 0.15
     elif question.unit and figure.unit and question.unit[0] not in "个种" and figure.kind == spans.COUNT:
         score -= 0.15
-    if any(year in item for year in question.years):
+    if any(year in YEARS.sub(" ", item) for year in question.years):
         score += 0.2
     if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
         score += 0.6

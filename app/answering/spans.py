@@ -8,8 +8,8 @@ import rjieba
 from app.answering.lexicon import words
 from app.text import fold
 
-MONEY, PERCENT, TIMES, AGE, DATE, DURATION, FREQUENCY, PEOPLE, COUNT = (
-    "money", "percent", "times", "age", "date", "duration", "frequency", "people", "count",
+MONEY, PERCENT, TIMES, AGE, DATE, DURATION, FREQUENCY, PEOPLE, LENGTH, AREA, COUNT = (
+    "money", "percent", "times", "age", "date", "duration", "frequency", "people", "length", "area", "count",
 )  # fmt: skip
 
 _DIGITS = r"\d+(?:,\d{3})*(?:\.\d+)?"
@@ -23,6 +23,8 @@ _UNITS = {
     TIMES: r"倍",
     AGE: r"周?岁(?:以[上下])?",
     DURATION: r"个?\s*(?:年(?!度)|个月|月(?!\d)|日|天|工作日|小时|分钟|秒|周(?!岁|年)|星期|学期|学年|季度)(?:以[上下内])?",
+    LENGTH: r"(?:余|多)?\s*(?:公里|千米|海里|英里|毫米|厘米|米(?!粉|饭|线))",
+    AREA: r"(?:余|多)?\s*(?:平方公里|平方千?米|公顷|亩)",
     PEOPLE: r"(?:余)?\s*(?:人次|人(?![才工民员均机])|名|位)",
 }
 _FIGURE = re.compile(_NUMERAL)
@@ -36,9 +38,9 @@ _EVERY = re.compile(
     r"|按(?:年度?(?!龄)|季度?|月(?!份)|周(?!岁)|学期)(?=[\u3400-\u9fff])"
 )
 """How often: 每半年, 每两年一次, 按季度."""
-_HALF = re.compile(r"半(?:年|个月|天|个?小时|学期|个?学年)(?:以[上下内])?")
+_HALF = re.compile(r"半(?:年|个月|天|个?小时|学期|个?工作日|个?学年)(?:以[上下内])?")
 _CLASSIFIER = re.compile(
-    r"\s*(?:平方公里|平方千?米|立方米|标准箱|公里|千米|海里|公顷|公斤|千克|千瓦时?|兆瓦|毫米|厘米|课时|学分|车次|架次|件次|户次|[a-z]{1,4}(?![a-z])|[\u3400-\u9fff])"
+    r"\s*(?:立方米|标准箱|公斤|千克|千瓦时?|兆瓦|课时|学分|车次|架次|件次|户次|[a-z]{1,4}(?![a-z])|[\u3400-\u9fff])"
 )
 _AFTER = re.compile(r"\s*(?:左右|以[上下内外]|余[人项家个件])")
 _NOT_A_FIGURE = re.compile(

@@ -309,7 +309,7 @@ def _missing_focus(question: Question, sentence: str) -> float:
 
 WEIGHTS = {
     "lexical": 1.9, "context": 1.3, "dense": 0.0, "fit": 1.9, "lead": 1.6, "no_figure": -4.1, "no_list": -5.0, "missing_name": -3.8,
-    "missing_year": -4.5, "missing_number": -4.0, "missing_wanted": -2.6, "missing_focus": -1.7, "missing_word": -1.9,
+    "missing_year": -6.0, "missing_number": -4.0, "missing_wanted": -2.6, "missing_focus": -1.7, "missing_word": -1.9,
     "missing_reason": -2.6, "aggregate": -4.0, "unreal": -2.7,
 }  # fmt: skip
 BIAS = -1.4
