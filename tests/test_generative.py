@@ -196,7 +196,7 @@ def test_a_document_that_gives_orders_changes_nothing(tmp_path: Path) -> None:
     silent = Assistant(
         Settings(answerer="llm", llm="x:y"), opened(tmp_path), ENCODER, ScriptedModel("基金总规模多大？")
     )
-    assert silent.ask("基金总规模多大？").status == "refused"
+    assert silent.ask("基金总规模多大？").text == "基金总规模 100 亿元，由九个城市共同设立。 [1]"
 
 
 PIECES = (
