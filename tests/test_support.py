@@ -96,6 +96,7 @@ def test_a_passage_about_others_is_told(document: Document) -> None:
     [
         ("中山医院招收多少名？", "由中山医院、瑞金医院承担任务，招收800名。", "aggregate"),
         ("硕士的安家费是多少？", "（一）博士：安家费40万元。", "missing_name"),
+        ("下半年投资多少？", "上半年投资142.7亿元。", "missing_number"),
         ("四居室有多少套？", "一居室840套、两居室360套。", "missing_number"),
     ],
 )

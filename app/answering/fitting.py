@@ -45,6 +45,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
     (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
+    (re.compile(r"(?:投资|投入|产值|营收|收入|利润|税收|销售额|补贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),
 )  # fmt: skip
 """Which kinds of figure the words of a question ask for; the first that matches decides."""
@@ -67,6 +68,7 @@ def wanted_figures(question: Question) -> tuple[str, ...]:
 
 _DAY = re.compile(r"几[月号日]|哪一?[天日月]|截[止至]|\b(?:day|deadline)\b")
 """Asks for a day or a month, which no year alone is."""
+_ONLY_YEAR = re.compile(r"(?:19|20)\d{2}\s*年度?")
 _POINT_IN_TIME = re.compile(rf"{_DAY.pattern}|哪一?年|日期|年份|\b(?:date|year)\b")
 """Asks for a date, which no duration is."""
 
@@ -91,7 +93,8 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
         return 0.0, ()
     scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
     best = max(scores)
-    chosen = [_come_to(question, sentence, figures[scores.index(best)], figures)]
+    likeliest = figures[scores.index(best)]
+    chosen = [_respectively(question, sentence, figures) or _come_to(question, sentence, likeliest, figures)]
     if len(question.years) > 1:
         chosen = _one_a_year(question, sentence, figures) or chosen
     return max(0.05, min(1.0, best)), tuple((figure.start, figure.end) for figure in chosen)
@@ -99,12 +102,21 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
 
 def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) -> bool:
     """Tell a figure from one that the question gives, an ordinal (第二产业), the number of a list that stands in front
-    of it (甲、乙、丙三个), and a year where a day is asked for."""
+    of it (甲、乙、丙三个), one in a title, and a year where a day is asked for."""
     text = sentence[figure.start : figure.end]
     is_ordinal = text.startswith("第") and "第几" not in question.text
+    is_in_title = any(
+        start < figure.start < end for start, end in spans.find_titles(sentence) if sentence[start] == "《"
+    )
     is_of_list = question.unit[:1] != text[-1] and any(end == figure.start for _, end in spans.find_lists(sentence))
     asks_day = question.kind == DATE and _DAY.search(question.text) is not None
-    return not (_is_given(question, text) or is_ordinal or is_of_list or (asks_day and not re.search("[月日号]", text)))
+    return not (
+        _is_given(question, text)
+        or is_ordinal
+        or is_in_title
+        or is_of_list
+        or (asks_day and _ONLY_YEAR.fullmatch(text))
+    )
 
 
 def _of_unit(question: Question, figures: list[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
@@ -115,7 +127,7 @@ def _of_unit(question: Question, figures: list[spans.ShortAnswer]) -> list[spans
 
 
 _FORMER = re.compile(r"原[来先本]?|以前|之前|此前|过去|从多|由多|从几|由几|起初|\bbefore\b|\boriginal")
-_FROM = re.compile(r"[由从](目前|现在|当前|原来|上年|去年|\d{4}年)?的?\s*$")
+_FROM = re.compile(r"[由从](目前|现在|当前|原来|上年|去年|\d{4}年)?[^，,。；;、\d]{0,6}$")
 _CAME_TO = re.compile(r"\s*[\u3400-\u9fff]{0,4}?[至到为]\s*$")
 
 
@@ -129,6 +141,19 @@ def _come_to(
         return figure
     asks_former = _FORMER.search(question.text) or (former.group(1) or "—") in question.text
     return figure if asks_former else after
+
+
+def _respectively(question: Question, sentence: str, figures: Sequence[spans.ShortAnswer]) -> spans.ShortAnswer | None:
+    """Return the figure in the place of the one that is asked for: 6课时 of 小学、初中分别不少于4课时、6课时."""
+    at = sentence.find("分别")
+    before = (
+        [part for part in re.split("[，,。；;]", sentence[:at])[-2:] if "、" in part or "和" in part] if at > 0 else []
+    )
+    behind = [figure for figure in figures if figure.start > at]
+    members = re.split("[、和与及]", squeeze(before[-1])) if before else []
+    names = tuple(term.text for term in question.terms)
+    asked = [i for i, member in enumerate(members) if member.startswith(names)]
+    return behind[asked[0]] if len(asked) == 1 and len(behind) == len(members) > 1 else None
 
 
 def _one_a_year(question: Question, sentence: str, figures: Sequence[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
@@ -148,6 +173,9 @@ def _is_given(question: Question, figure: str) -> bool:
     return squeezed in squeeze(question.text) and any(character.isdigit() for character in squeezed)
 
 
+_CONDITION = re.compile(r"\s*(?:以[上下内])?的[\u3400-\u9fff]")
+_LIMIT = re.compile(r"以[上下内]|超过|不足|达到|满")
+"""1000人以上的学校 only says which schools, unless that is asked for."""
 NEAR = 8
 """Characters on either side of a figure that speak most for what it counts."""
 
@@ -167,6 +195,10 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
         score -= 0.15
     if any(year in YEARS.sub(" ", item) for year in question.years):
         score += 0.2
+    if any(sentence[: figure.start].rstrip().endswith(term.text) for term in terms):
+        score += 0.1
+    if _CONDITION.match(sentence, figure.end):
+        score += 0.3 if _LIMIT.search(question.text) else -0.3
     if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
         score += 0.6
     nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])

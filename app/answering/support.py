@@ -130,7 +130,8 @@ def _of_group(question: Question, evidence: Evidence) -> float:
     names = [term.text for term in question.terms if term.is_name]
     start, _ = evidence.highlights[0]
     for first, last in find_lists(evidence.text):
-        members = re.split("[、和与及]", squeeze(evidence.text[first:last]))
+        listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
+        members = [body.group() if (body := _NAMED_BODY.match(member)) else member for member in listed]
         for name in names:
             others = [member for member in members if not (member.startswith(name) or member.endswith(name))]
             are_alike = all(abs(len(member) - len(name)) <= ALIKE for member in others)
@@ -140,6 +141,9 @@ def _of_group(question: Question, evidence: Evidence) -> float:
     return 0.0
 
 
+_NAMED_BODY = re.compile(
+    r"[\u3400-\u9fff]{1,12}?(?:大学|学院|医院|公司|银行|集团|中心|街道|[省市区县镇乡](?![\u3400-\u9fff]))"
+)
 ALIKE = 5
 """Names of one list differ in length by no more characters than this."""
 
@@ -252,7 +256,7 @@ def _missing_name(question: Question, sentence: str, headings: str, context: str
     """Return the worst miss of a name. One that only a neighbouring sentence holds counts little, unless a sum is told."""
     home = squeeze(" ".join((document.title, *(field.value for field in document.fields))))
     beside = 0.5 if SUM.search(sentence) and not SUM.search(question.text) else 0.8
-    beside = 0.2 if _GROUP_TOTAL.search(sentence) else beside
+    beside = 0.0 if _GROUP_TOTAL.search(sentence) else beside
     worst = 0.0
     for term in question.terms:
         if is_firm_name(term, question.language):
@@ -281,9 +285,22 @@ def _missing_number(question: Question, sentence: str, context: str, document: D
     home = squeeze(document.title)
     digits = [0.0 if match_number(n, sentence) else 0.4 if match_number(n, context) else 1.0 for n in question.numbers]
     return max(
-        [*digits, *(_conflict(numeral, sentence + context + home) for numeral in _COUNTED.findall(question.text))],
+        [
+            _contrary(question, sentence),
+            *digits,
+            *(_conflict(numeral, sentence + context + home) for numeral in _COUNTED.findall(question.text)),
+        ],
         default=0.0,
     )
+
+
+def _contrary(question: Question, sentence: str) -> float:
+    """Return 1 if a sentence tells it of the contrary: 上半年 where the question says 下半年."""
+    for group in words("contraries"):
+        asked, told = ({word for word in group.split("/") if word in text} for text in (question.text, sentence))
+        if asked and told and not asked & told:
+            return 1.0
+    return 0.0
 
 
 _COUNTED = re.compile(r"([一二三四五六七八九十]+[届次批类大轮期号居级星档层])")
