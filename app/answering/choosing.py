@@ -199,7 +199,7 @@ def telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:
     home = squeeze(issuer.value) if issuer else ""
     sentences = max(1.0, len(document.text) / SENTENCE_CHARS)
     weighted = []
-    for term, following in zip(terms, [*(term.text for term in terms[1:]), ""], strict=True):
+    for term, following in zip(terms, [*(term.text for term in terms), ""][1:], strict=True):
         share = min(1.0, document.text.count(term.text) / sentences)
         is_home = term.text in home and not (following and term.text + following in document.text)
         factor = 0.3 if is_home else 1 - 0.7 * share
