@@ -1,0 +1,49 @@
+"""Asking documents that are not the reply: invented notices, replies, rules, a report and minutes, two at a time.
+
+questions.tsv has a question and what its answer must hold (several parts with commas), or REFUSE, a line each.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from app.answering.matching import squeeze
+from app.assistant import Assistant
+from app.building import build
+from app.config import Settings
+from app.types import Answer
+from tests.test_assistant import check_promises
+
+pytestmark = pytest.mark.model
+
+PAIRS = sorted(path.parent for path in (Path(__file__).parent / "other_documents").glob("*/questions.tsv"))
+REFUSE = "REFUSE"
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: pair.name)
+def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Answer]]:
+    """What each question of a pair of documents must be answered with, and the answer."""
+    corpus, index = tmp_path_factory.mktemp("corpus"), tmp_path_factory.mktemp("index")
+    for path in request.param.glob("*.txt"):
+        (corpus / path.name).write_bytes(path.read_bytes())
+    settings = Settings(corpus=str(corpus), index=str(index))
+    build(settings)
+    assistant = Assistant.open(settings)
+    lines = (request.param / "questions.tsv").read_text(encoding="utf-8").splitlines()
+    answers = [(wanted, assistant.ask(question)) for question, wanted in (line.split("\t") for line in lines)]
+    for _, answer in answers:
+        check_promises(answer, assistant)
+    return answers
+
+
+def is_right(wanted: str, answer: Answer) -> bool:
+    if wanted == REFUSE:
+        return answer.status == "refused"
+    shown = squeeze(answer.text)
+    return answer.status == "answered" and all(squeeze(part) in shown for part in wanted.split(","))
+
+
+def test_most_questions_are_answered_rightly_or_refused(asked: list[tuple[str, Answer]]) -> None:
+    """A floor below what is measured (.88 to .98): the rules were mended on these documents, new ones fare worse."""
+    wrong = [f"{answer.question} → {answer.text}" for wanted, answer in asked if not is_right(wanted, answer)]
+    assert len(wrong) <= 0.15 * len(asked), "\n".join(wrong)
