@@ -77,6 +77,8 @@ def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, i
     """Return how well a sentence holds the kind of answer asked for, 0 to 1, and where that answer stands."""
     if question.kind == FIGURE:
         return _figure_fit(question, sentence, wanted_figures(question))
+    if question.kind == DATE and re.search(r"几[点时]", question.text):
+        return _figure_fit(question, sentence, (spans.CLOCK,))
     if question.kind == DATE:
         asks_point = _POINT_IN_TIME.search(question.text) is not None
         return _figure_fit(question, sentence, (spans.DATE,) if asks_point else (spans.DATE, spans.DURATION))
@@ -102,7 +104,7 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
 
 def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) -> bool:
     """Tell a figure from one that the question gives, an ordinal (第二产业), the number of a list that stands in front
-    of it (甲、乙、丙三个), one in a title, and a year where a day is asked for."""
+    of it (甲、乙、丙三个), one in a title, one of other things, and a year where a day is asked for."""
     text = sentence[figure.start : figure.end]
     is_ordinal = text.startswith("第") and "第几" not in question.text
     is_in_title = any(
@@ -115,8 +117,19 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
         or is_ordinal
         or is_in_title
         or is_of_list
+        or (figure.kind == spans.COUNT and _excludes(question.unit[:1], figure.unit[:1]))
         or (asks_day and _ONLY_YEAR.fullmatch(text))
     )
+
+
+_MEASURES = ("家户所间座处栋", "项件条宗起份篇", "辆台部架艘套", "张枚块", "场次期届批", "只头匹", "棵株")
+"""Measure words of one group may stand for each other, and 个 for all of them."""
+
+
+def _excludes(asked: str, told: str) -> bool:
+    """Tell measure words of which one never stands for the other: 辆 and 处."""
+    groups = [next((group for group in _MEASURES if unit and unit in group), "") for unit in (asked, told)]
+    return "" not in groups and groups[0] != groups[1]
 
 
 def _of_unit(question: Question, figures: list[spans.ShortAnswer]) -> list[spans.ShortAnswer]:

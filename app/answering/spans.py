@@ -8,8 +8,8 @@ import rjieba
 from app.answering.lexicon import words
 from app.text import fold
 
-MONEY, PERCENT, TIMES, AGE, DATE, DURATION, FREQUENCY, PEOPLE, LENGTH, AREA, COUNT = (
-    "money", "percent", "times", "age", "date", "duration", "frequency", "people", "length", "area", "count",
+MONEY, PERCENT, TIMES, AGE, DATE, DURATION, FREQUENCY, CLOCK, PEOPLE, LENGTH, AREA, COUNT = (
+    "money", "percent", "times", "age", "date", "duration", "frequency", "clock", "people", "length", "area", "count",
 )  # fmt: skip
 
 _DIGITS = r"\d+(?:,\d{3})*(?:\.\d+)?"
@@ -38,6 +38,9 @@ _EVERY = re.compile(
     r"|按(?:年度?(?!龄)|季度?|月(?!份)|周(?!岁)|学期)(?=[\u3400-\u9fff])"
 )
 """How often: 每半年, 每两年一次, 按季度."""
+_TIME_OF_DAY = re.compile(
+    r"(?:(?:上|下|中)午|早上|晚上?|凌晨|次日)?\s*(?:\d{1,2}[:：]\d{2}(?!\d)|\d{1,2}[点时](?!数|许|代|段)(?:\d{1,2}分?|半|整)?)"
+)
 _HALF = re.compile(r"半(?:年|个月|天|个?小时|学期|个?工作日|个?学年)(?:以[上下内])?")
 _CLASSIFIER = re.compile(
     r"\s*(?:立方米|标准箱|公斤|千克|千瓦时?|兆瓦|课时|学时|学分|车次|架次|件次|户次|[a-z]{1,4}(?![a-z])|[\u3400-\u9fff])"
@@ -63,6 +66,7 @@ def find_figures(sentence: str) -> list[ShortAnswer]:
     folded = fold(sentence)
     figures = [ShortAnswer(PERCENT, *match.span(), "%") for match in _PERCENT_WORD.finditer(folded)]
     figures += [ShortAnswer(DATE, *match.span(), "日") for match in _DAY.finditer(folded) if "个" not in match.group()]
+    figures += [ShortAnswer(CLOCK, *match.span()) for match in _TIME_OF_DAY.finditer(folded)]
     figures += [ShortAnswer(FREQUENCY, *match.span()) for match in _EVERY.finditer(folded)]
     taken = [(figure.start, figure.end) for figure in figures]
     figures += [

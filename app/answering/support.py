@@ -248,6 +248,7 @@ def _is_of_another_item(question: Question, evidence: Evidence, document: Docume
 
 _GROUP_TOTAL = re.compile(
     r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)"
+    r"|全[国省市区县][\u3400-\u9fff]{0,6}[共总](?![同享])"
 )
 """A sentence that says what several come to together: 四类计划共资助…"""
 
