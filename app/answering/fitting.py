@@ -51,8 +51,13 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
 """Which kinds of figure the words of a question ask for; the first that matches decides."""
 
 
+ANY_FIGURE = (spans.COUNT, spans.PEOPLE, spans.MONEY, spans.PERCENT, spans.TIMES, spans.LENGTH, spans.AREA)
+
+
 def wanted_figures(question: Question) -> tuple[str, ...]:
     """Return the kinds of figure that a question may be answered with."""
+    if "第几" in question.text:
+        return ANY_FIGURE
     by_unit = (
         next((kinds for pattern, kinds in WANTED_UNITS if pattern.match(question.unit)), None)
         if question.unit
@@ -63,13 +68,13 @@ def wanted_figures(question: Question) -> tuple[str, ...]:
     for pattern, kinds in WANTED_FIGURES:
         if pattern.search(question.text):
             return kinds
-    return (spans.COUNT, spans.PEOPLE, spans.MONEY, spans.PERCENT, spans.TIMES, spans.LENGTH, spans.AREA)
+    return ANY_FIGURE
 
 
 _DAY = re.compile(r"几[月号日]|哪一?[天日月]|截[止至]|\b(?:day|deadline)\b")
 """Asks for a day or a month, which no year alone is."""
 _ONLY_YEAR = re.compile(r"(?:19|20)\d{2}\s*年度?")
-_POINT_IN_TIME = re.compile(rf"{_DAY.pattern}|哪一?年|日期|年份|\b(?:date|year)\b")
+_POINT_IN_TIME = re.compile(rf"{_DAY.pattern}|日期|\bdate\b")
 """Asks for a date, which no duration is."""
 
 

@@ -115,7 +115,7 @@ def _with_unit(folded: str, start: int, end: int) -> ShortAnswer | None:
     is_digits = number[0].isdigit()
     for kind, pattern in _UNITS.items():
         if kind == DATE and not re.fullmatch(
-            r"(?:19|20)\d{2}|[一二]\s*[〇零九]\s*[〇零一二三四五六七八九]{2}", number.strip()
+            r"(?:1\d|20)\d{2}|[一二]\s*[〇零九]\s*[〇零一二三四五六七八九]{2}", number.strip()
         ):
             continue
         unit_match = re.compile(rf"\s*(?:{pattern})").match(folded, end)

@@ -164,6 +164,7 @@ def _is_of_others(question: Question, context: str) -> bool:
     """Tell a passage that has those whom a question is about, but not the word that says which of them."""
     return any(
         not word.is_name
+        and not question.unit.startswith(word.text)
         and word.text + who.text in question.text
         and who.text in words("whom")
         and who.text in context
