@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from app.answering import spans
-from app.answering.fitting import YEARS, fit_of
+from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, YEAR, Question, Term
 from app.answering.short_answer import short_answer
@@ -45,6 +45,11 @@ class Evidence:
     """1 if it begins with the thing, no name, that the question begins with: 租金按… for 租金怎么算."""
     located: float = 0.0
     """How likely the reader finds the answer to start in this sentence, if its passage answers, 0 to 1."""
+
+    @property
+    def clause(self) -> str:
+        """The clause of the short answer; the sentence if there is none."""
+        return around(self.text, *self.highlights[0], CLAUSE_MARKS) if self.highlights else self.text
 
     @property
     def read(self) -> float:

@@ -176,7 +176,7 @@ def _respectively(question: Question, sentence: str, figures: Sequence[spans.Sho
 
 def _one_a_year(question: Question, sentence: str, figures: Sequence[spans.ShortAnswer]) -> list[spans.ShortAnswer]:
     """Return the figures that stand in one item with a year of the question."""
-    items = [squeeze(_around(sentence, figure.start, figure.end, ITEM_MARKS)) for figure in figures]
+    items = [squeeze(around(sentence, figure.start, figure.end, ITEM_MARKS)) for figure in figures]
     return [figure for figure, item in zip(figures, items, strict=True) if any(y in item for y in question.years)]
 
 
@@ -200,11 +200,11 @@ NEAR = 8
 
 def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, wanted: Sequence[str]) -> float:
     """Return how close the question's words stand to a figure: in its own item of a list, its clause, the one before."""
-    item = squeeze(_around(sentence, figure.start, figure.end, ITEM_MARKS))
-    clause = squeeze(_around(sentence, figure.start, figure.end, CLAUSE_MARKS))
+    item = squeeze(around(sentence, figure.start, figure.end, ITEM_MARKS))
+    clause = squeeze(around(sentence, figure.start, figure.end, CLAUSE_MARKS))
     clause_start = max((sentence.rfind(mark, 0, figure.start) for mark in CLAUSE_MARKS), default=-1)
     is_apart = clause_start >= 0 and sentence[clause_start] in "；;。"
-    wider = clause if is_apart else squeeze(_around(sentence, max(0, clause_start - 1), figure.end, CLAUSE_MARKS))
+    wider = clause if is_apart else squeeze(around(sentence, max(0, clause_start - 1), figure.end, CLAUSE_MARKS))
     terms = tuple(term for term in question.terms if term.text not in (question.unit, figure.unit))
     score = 0.4 * coverage(terms, item) + 0.3 * coverage(terms, clause) + 0.3 * coverage(terms, wider)
     if question.unit and figure.unit and (question.unit.startswith(figure.unit) or figure.unit in question.unit):
@@ -224,7 +224,7 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
     return score + 0.15 * coverage(terms, nearest) - second_choice * wanted.index(figure.kind)
 
 
-def _around(sentence: str, start: int, end: int, marks: str) -> str:
+def around(sentence: str, start: int, end: int, marks: str) -> str:
     """Return the piece of a sentence between the marks next to [start, end)."""
     left = max((sentence.rfind(mark, 0, start) for mark in marks), default=-1) + 1
     right = min((cut for mark in marks if (cut := sentence.find(mark, end)) >= 0), default=len(sentence))

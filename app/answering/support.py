@@ -1,29 +1,27 @@
-"""Whether the evidence really answers: what the question names and the evidence lacks, weighed into one probability."""
+"""Whether the evidence really answers: what speaks for it and what against, weighed into one probability."""
 
 import math
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 
+from app.answering import others
 from app.answering.choosing import Evidence
 from app.answering.kinds import missing_wanted
-from app.answering.lexicon import synonyms, translations, words
-from app.answering.matching import coverage, match_number, match_term, squeeze
-from app.answering.metadata import WHY
-from app.answering.question import DATE, FIGURE, YEAR, Question, Term
-from app.answering.spans import find_lists
-from app.text import is_cjk
+from app.answering.lexicon import words
+from app.answering.matching import squeeze
+from app.answering.missing import (
+    missing_focus,
+    missing_name,
+    missing_number,
+    missing_reason,
+    missing_word,
+    missing_year,
+)
+from app.answering.question import DATE, FIGURE, Question
 from app.types import Document
 
-BODY = re.compile(
-    r"(?:大学|学院|公司|集团|银行|医院|法院|检察院|研究院|研究所|交易所|委员会|教委|科委|发改委|经信委|国资委|卫健委|厅|局|署|税务|海关|政府|协会|学会|基金会|法|条例|办法)$"
-)
-SINGLE = re.compile(
-    r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|首[批单个台套家例件笔]|第[一二三四五六七八九十\d]+批|\b(?:each|alone|only|per|average)\b"
-)
-SUM = re.compile(r"[共总](?![同享])|合计|全部|[两三四五六七八九十]类")
-
-_SUMMED = re.compile(rf"{SUM.pattern}|累计")
+OTHERS = 2.0
+"""What it counts as a missing word that a passage speaks of others of a kind: of teachers, not of 初中教师."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
     sentence = squeeze(evidence.text)
     headings = squeeze(" ".join(evidence.passage.chunk.heading))
     context = squeeze(evidence.passage.chunk.text) + headings
-    near = squeeze(_clause_of_answer(evidence))
+    near = squeeze(evidence.clause)
     asks_figure = question.kind in (FIGURE, DATE)
     return Support(
         lexical=evidence.lexical,
@@ -74,16 +72,23 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         no_figure=float(asks_figure and evidence.fit == 0 and not CODE.search(question.text)),
         no_list=_no_list(question, evidence),
         missing_name=max(
-            _missing_name(question, sentence, headings, context, document),
-            _is_of_another_item(question, evidence, document),
+            missing_name(question, sentence, headings, context, document),
+            float(others.is_of_another_item(question, evidence, document)),
         ),
-        missing_year=_missing_year(question, sentence, context, document),
-        missing_number=_missing_number(question, sentence, context, document),
+        missing_year=missing_year(question, sentence, context, document),
+        missing_number=max(
+            missing_number(question, sentence, context),
+            float(others.is_contrary(question, sentence)),
+            float(others.counts_otherwise(question, sentence + context + squeeze(document.title))),
+        ),
         missing_wanted=missing_wanted(question, near if asks_figure else sentence),
-        missing_focus=0.0 if asks_figure and evidence.fit > 0 else _missing_focus(question, sentence + headings),
-        missing_word=_missing_word(question, context),
-        missing_reason=_missing_reason(question, sentence),
-        aggregate=max(_aggregate(question, sentence, near if asks_figure else sentence), _of_group(question, evidence)),
+        missing_focus=0.0 if asks_figure and evidence.fit > 0 else missing_focus(question, sentence + headings),
+        missing_word=max(missing_word(question, context), OTHERS * others.is_of_another_kind(question, context)),
+        missing_reason=missing_reason(question, sentence),
+        aggregate=float(
+            others.is_sum_of_all(question, sentence, near if asks_figure else sentence)
+            or others.is_of_group(question, evidence)
+        ),
         unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
     )
 
@@ -94,14 +99,14 @@ CODE = re.compile(r"编号|番号|代[码号]|号码|型号|邮编|车次|航班
 
 def lacks_focus(question: Question, source: str) -> bool:
     """Tell a source that has nothing of the noun that is asked about (券商 of 「辅导券商是哪家」)."""
-    return _missing_focus(question, squeeze(source)) > 0.9
+    return missing_focus(question, squeeze(source)) > 0.9
 
 
 def lacks_kind(question: Question, evidence: Evidence) -> bool:
     """Tell a sentence that has nothing of what is asked for: no figure, no list of members, no such noun, not the subject."""
     asks_figure = question.kind in (FIGURE, DATE)
     sentence = squeeze(evidence.text)
-    near = squeeze(_clause_of_answer(evidence)) if asks_figure else sentence
+    near = squeeze(evidence.clause) if asks_figure else sentence
     has_code = CODE.search(question.text) is not None and any(character.isdigit() for character in evidence.text)
     return (
         (asks_figure and evidence.fit == 0 and not has_code)
@@ -109,78 +114,6 @@ def lacks_kind(question: Question, evidence: Evidence) -> bool:
         or _no_list(question, evidence) >= 1
         or (question.wanted not in words("abstract_kinds") and missing_wanted(question, near) > 0.9)
     )
-
-
-def _aggregate(question: Question, sentence: str, near: str) -> float:
-    """Return 1 if the sentence, or the clause of the answer, gives a sum and says nothing of the one that is asked for."""
-    single = SINGLE.search(question.text)
-    if single is None or SUM.search(question.text):
-        return 0.0
-    return float(any(_SUMMED.search(part) and single.group() not in part for part in (sentence, near)))
-
-
-_RATE = re.compile(r"每[人家个项名所户套件]|[最不]|以[上下]|标准|按|各|%")
-"""What a clause says of each of several, not of all together."""
-
-
-def _of_group(question: Question, evidence: Evidence) -> float:
-    """Return 1 for a number that is told of several together, of whom the question names one: 甲、乙两校招收800名."""
-    if question.kind != FIGURE or not evidence.highlights or _RATE.search(_clause_of_answer(evidence)):
-        return 0.0
-    names = [term.text for term in question.terms if term.is_name]
-    start, _ = evidence.highlights[0]
-    for first, last in find_lists(evidence.text):
-        listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
-        members = [body.group() if (body := _NAMED_BODY.match(member)) else member for member in listed]
-        for name in names:
-            others = [member for member in members if not (member.startswith(name) or member.endswith(name))]
-            are_alike = all(abs(len(member) - len(name)) <= ALIKE for member in others)
-            others_asked = any(member in squeeze(question.text) for member in others)
-            if len(others) == len(members) - 1 > 0 and are_alike and not others_asked and not first <= start < last:
-                return 1.0
-    return 0.0
-
-
-_NAMED_BODY = re.compile(
-    r"[\u3400-\u9fff]{1,12}?(?:大学|学院|医院|公司|银行|集团|中心|街道|[省市区县镇乡](?![\u3400-\u9fff]))"
-)
-ALIKE = 5
-"""Names of one list differ in length by no more characters than this."""
-
-
-def _missing_word(question: Question, context: str) -> float:
-    """Return half the weight of the heaviest word that a passage lacks; less in English, where a translation may differ."""
-    terms = [term for term in question.terms if term.text not in question.years]
-    misses = [term.weight * (1 - match_term(term.text, context)) for term in terms]
-    heaviest = max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
-    return max(heaviest, OTHERS) if _is_of_others(question, context) else heaviest
-
-
-OTHERS = 2.0
-"""What it counts that a passage speaks of others than the question: of teachers, not of 初中教师."""
-
-
-def _is_of_others(question: Question, context: str) -> bool:
-    """Tell a passage that has those whom a question is about, but not the word that says which of them."""
-    return any(
-        not word.is_name
-        and not question.unit.startswith(word.text)
-        and word.text + who.text in question.text
-        and who.text in words("whom")
-        and who.text in context
-        and match_term(word.text, context) < 0.3
-        for word, who in pairwise(question.terms)
-    )
-
-
-def _clause_of_answer(evidence: Evidence) -> str:
-    """Return the clause that holds the short answer; the sentence if there is none."""
-    if not evidence.highlights:
-        return evidence.text
-    start, end = evidence.highlights[0]
-    left = max((evidence.text.rfind(mark, 0, start) for mark in "，,；;。"), default=-1) + 1
-    right = min((cut for mark in "，,；;。" if (cut := evidence.text.find(mark, end)) >= 0), default=len(evidence.text))
-    return evidence.text[left:right]
 
 
 def _no_list(question: Question, evidence: Evidence) -> float:
@@ -209,121 +142,6 @@ _NUMERALS = (
 )
 DONE = re.compile(r"实际|已经?|目前|现在|真正|到底")
 PLANNED = re.compile(r"拟|(?<!已)将(?!近)|计划(?!共|资助)|准备|力争|争取|预计")
-
-
-def _missing_reason(question: Question, sentence: str) -> float:
-    return 1 - coverage(question.terms, sentence) if WHY.search(question.text) else 0.0
-
-
-def is_firm_name(term: Term, language: str) -> bool:
-    """Tell a name that the evidence must hold from a word that may be said otherwise."""
-    if term.text in words("weak_names"):
-        return False
-    if language == "en":
-        return term.is_name or any(chinese in words("places") for chinese in translations().get(term.text, ()))
-    if not is_cjk(term.text[0]):
-        return len(term.text) > 1 and term.text[0].isalpha()
-    if term.text.rstrip("省市区县") in words("places"):
-        return True
-    if any(term.text[i : i + 2] in synonyms() for i in range(len(term.text) - 1)) and not BODY.search(term.text):
-        return False
-    return (len(term.text) > 2 and bool(BODY.search(term.text)) and term.text not in synonyms()) or (
-        term.is_name and len(term.text) >= 3
-    )
-
-
-_ITEM_HEAD = re.compile(
-    r"^[^\S\n]*(?:[（(][一二三四五六七八九十\d]{1,3}[）)]|\d{1,2}[.．、])([^：:，。；\n]{2,14})[：:]", re.MULTILINE
-)
-
-
-def _is_of_another_item(question: Question, evidence: Evidence, document: Document) -> float:
-    """Return 1 where a list tells it of one thing and the question asks of another item's: （一）博士：…；（二）硕士：…."""
-    own = _ITEM_HEAD.match(evidence.text)
-    if own is None:
-        return 0.0
-    heads = {squeeze(head) for head in _ITEM_HEAD.findall(document.text)}
-    asked = [term.text for term in question.terms if len(term.text) > 1 and term.text not in squeeze(evidence.text)]
-    return float(any(word in head for word in asked for head in heads))
-
-
-_GROUP_TOTAL = re.compile(
-    r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)"
-    r"|全[国省市区县][\u3400-\u9fff]{0,6}[共总](?![同享])"
-)
-"""A sentence that says what several come to together: 四类计划共资助…"""
-
-
-def _missing_name(question: Question, sentence: str, headings: str, context: str, document: Document) -> float:
-    """Return the worst miss of a name. One that only a neighbouring sentence holds counts little, unless a sum is told."""
-    home = squeeze(" ".join((document.title, *(field.value for field in document.fields))))
-    beside = 0.5 if SUM.search(sentence) and not SUM.search(question.text) else 0.8
-    beside = 0.0 if _GROUP_TOTAL.search(sentence) else beside
-    worst = 0.0
-    for term in question.terms:
-        if is_firm_name(term, question.language):
-            name = term.text.rstrip("省市区县") if len(term.text) > 2 else term.text
-            near = max(
-                match_term(name, sentence + headings), 0.9 * match_term(name, home), beside * match_term(name, context)
-            )
-            worst = max(worst, 1 - near)
-    return worst
-
-
-def _missing_year(question: Question, sentence: str, context: str, document: Document) -> float:
-    """Return 1 if the evidence speaks of other years than the question, less if it speaks of none."""
-    missing = [year for year in question.years if year not in sentence]
-    if not missing:
-        return 0.0
-    if not YEAR.search(sentence) and all(year in squeeze(document.title) for year in missing):
-        return 0.1
-    if YEAR.search(sentence) or not all(year in context for year in missing):
-        dated = squeeze(" ".join(field.value for field in document.fields))
-        return 0.4 if all(year in dated for year in missing) and not YEAR.search(sentence) else 1.0
-    return 0.2
-
-
-def _missing_number(question: Question, sentence: str, context: str, document: Document) -> float:
-    home = squeeze(document.title)
-    digits = [0.0 if match_number(n, sentence) else 0.4 if match_number(n, context) else 1.0 for n in question.numbers]
-    return max(
-        [
-            _contrary(question, sentence),
-            *digits,
-            *(_conflict(numeral, sentence + context + home) for numeral in _COUNTED.findall(question.text)),
-        ],
-        default=0.0,
-    )
-
-
-def _contrary(question: Question, sentence: str) -> float:
-    """Return 1 if a sentence tells it of the contrary: 上半年 where the question says 下半年."""
-    for group in words("contraries"):
-        asked, told = ({word for word in group.split("/") if word in text} for text in (question.text, sentence))
-        if asked and told and not asked & told:
-            return 1.0
-    return 0.0
-
-
-_COUNTED = re.compile(r"([一二三四五六七八九十]+[届次批类大轮期号居级星档层])")
-
-
-def _conflict(counted: str, evidence: str) -> float:
-    """Return 1 if the evidence has another number of the same things: 二次 where the question says 一次."""
-    if counted in evidence:
-        return 0.0
-    return float(re.search(rf"[一二三四五六七八九十]{counted[-1]}", evidence) is not None)
-
-
-_FOCUS = re.compile(r"(.{2,}?)(?:是|为|叫|有)+\s*(?:多少|几|多大|哪|什么|啥|谁)")
-
-
-def _missing_focus(question: Question, sentence: str) -> float:
-    """Return how much of the last noun before the question word the evidence lacks."""
-    match = _FOCUS.match(question.text)
-    before = [term for term in question.terms if match and term.text in match.group(1)]
-    says_little = before and (before[-1].text in words("any_kind") or before[-1].text in words("abstract_kinds"))
-    return 1 - match_term(before[-1].text, sentence) if before and not says_little else 0.0
 
 
 WEIGHTS = {

@@ -1,0 +1,93 @@
+"""What a question names and its evidence lacks: names, years, numbers, words; 0 where nothing, 1 where all of it."""
+
+import re
+
+from app.answering.lexicon import synonyms, translations, words
+from app.answering.matching import coverage, match_number, match_term, squeeze
+from app.answering.metadata import WHY
+from app.answering.others import SUM
+from app.answering.question import YEAR, Question, Term
+from app.text import is_cjk
+from app.types import Document
+
+_BODY = re.compile(
+    r"(?:大学|学院|公司|集团|银行|医院|法院|检察院|研究院|研究所|交易所|委员会|教委|科委|发改委|经信委|国资委|卫健委|厅|局|署|税务|海关|政府|协会|学会|基金会|法|条例|办法)$"
+)
+_GROUP_TOTAL = re.compile(
+    r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)"
+    r"|全[国省市区县][\u3400-\u9fff]{0,6}[共总](?![同享])"
+)
+"""A sentence that says what several come to together: 四类计划共资助…"""
+_FOCUS = re.compile(r"(.{2,}?)(?:是|为|叫|有)+\s*(?:多少|几|多大|哪|什么|啥|谁)")
+
+
+def missing_name(question: Question, sentence: str, headings: str, context: str, document: Document) -> float:
+    """Return the worst miss of a name. One that only a neighbouring sentence holds counts little, unless a sum is told."""
+    home = squeeze(" ".join((document.title, *(field.value for field in document.fields))))
+    beside = 0.5 if SUM.search(sentence) and not SUM.search(question.text) else 0.8
+    beside = 0.0 if _GROUP_TOTAL.search(sentence) else beside
+    worst = 0.0
+    for term in question.terms:
+        if _is_firm(term, question.language):
+            name = term.text.rstrip("省市区县") if len(term.text) > 2 else term.text
+            near = max(
+                match_term(name, sentence + headings), 0.9 * match_term(name, home), beside * match_term(name, context)
+            )
+            worst = max(worst, 1 - near)
+    return worst
+
+
+def _is_firm(term: Term, language: str) -> bool:
+    """Tell a name that the evidence must hold from a word that may be said otherwise."""
+    if term.text in words("weak_names"):
+        return False
+    if language == "en":
+        return term.is_name or any(chinese in words("places") for chinese in translations().get(term.text, ()))
+    if not is_cjk(term.text[0]):
+        return len(term.text) > 1 and term.text[0].isalpha()
+    if term.text.rstrip("省市区县") in words("places"):
+        return True
+    if any(term.text[i : i + 2] in synonyms() for i in range(len(term.text) - 1)) and not _BODY.search(term.text):
+        return False
+    return (len(term.text) > 2 and bool(_BODY.search(term.text)) and term.text not in synonyms()) or (
+        term.is_name and len(term.text) >= 3
+    )
+
+
+def missing_year(question: Question, sentence: str, context: str, document: Document) -> float:
+    """Return 1 if the evidence speaks of other years than the question, less if it speaks of none."""
+    missing = [year for year in question.years if year not in sentence]
+    if not missing:
+        return 0.0
+    if not YEAR.search(sentence) and all(year in squeeze(document.title) for year in missing):
+        return 0.1
+    if YEAR.search(sentence) or not all(year in context for year in missing):
+        dated = squeeze(" ".join(field.value for field in document.fields))
+        return 0.4 if all(year in dated for year in missing) and not YEAR.search(sentence) else 1.0
+    return 0.2
+
+
+def missing_number(question: Question, sentence: str, context: str) -> float:
+    """Return the worst miss of a number; one that only a neighbouring sentence holds counts little."""
+    misses = (0.0 if match_number(n, sentence) else 0.4 if match_number(n, context) else 1.0 for n in question.numbers)
+    return max(misses, default=0.0)
+
+
+def missing_word(question: Question, context: str) -> float:
+    """Return half the weight of the heaviest word that a passage lacks; less in English, where a translation may differ."""
+    terms = [term for term in question.terms if term.text not in question.years]
+    misses = [term.weight * (1 - match_term(term.text, context)) for term in terms]
+    return max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
+
+
+def missing_focus(question: Question, source: str) -> float:
+    """Return how much of the last noun before the question word a squeezed text lacks: of 规模 of 「基金规模是多少」."""
+    match = _FOCUS.match(question.text)
+    before = [term for term in question.terms if match and term.text in match.group(1)]
+    says_little = before and (before[-1].text in words("any_kind") or before[-1].text in words("abstract_kinds"))
+    return 1 - match_term(before[-1].text, source) if before and not says_little else 0.0
+
+
+def missing_reason(question: Question, sentence: str) -> float:
+    """Return how much a sentence lacks of what a why-question takes for granted."""
+    return 1 - coverage(question.terms, sentence) if WHY.search(question.text) else 0.0

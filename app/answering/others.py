@@ -1,0 +1,94 @@
+"""Whether a sentence tells it of others than the question asks about: a sum of all, another item, the contrary."""
+
+import re
+from itertools import pairwise
+
+from app.answering.choosing import Evidence
+from app.answering.lexicon import words
+from app.answering.matching import match_term, squeeze
+from app.answering.question import FIGURE, Question
+from app.answering.spans import find_lists
+from app.types import Document
+
+SUM = re.compile(r"[共总](?![同享])|合计|全部|[两三四五六七八九十]类")
+_SUMMED = re.compile(rf"{SUM.pattern}|累计")
+_SINGLE = re.compile(
+    r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|首[批单个台套家例件笔]|第[一二三四五六七八九十\d]+批|\b(?:each|alone|only|per|average)\b"
+)
+_RATE = re.compile(r"每[人家个项名所户套件]|[最不]|以[上下]|标准|按|各|%")
+"""What a clause says of each of several, not of all together."""
+_NAMED_BODY = re.compile(
+    r"[\u3400-\u9fff]{1,12}?(?:大学|学院|医院|公司|银行|集团|中心|街道|[省市区县镇乡](?![\u3400-\u9fff]))"
+)
+ALIKE = 5
+"""Names of one list differ in length by no more characters than this."""
+_ITEM_HEAD = re.compile(
+    r"^[^\S\n]*(?:[（(][一二三四五六七八九十\d]{1,3}[）)]|\d{1,2}[.．、])([^：:，。；\n]{2,14})[：:]", re.MULTILINE
+)
+_COUNTED = re.compile(r"([一二三四五六七八九十]+[届次批类大轮期号居级星档层])")
+
+
+def is_sum_of_all(question: Question, sentence: str, near: str) -> bool:
+    """Tell a sentence, or the clause of the answer, that gives a sum and says nothing of the one that is asked for."""
+    single = _SINGLE.search(question.text)
+    if single is None or SUM.search(question.text):
+        return False
+    return any(_SUMMED.search(part) and single.group() not in part for part in (sentence, near))
+
+
+def is_of_group(question: Question, evidence: Evidence) -> bool:
+    """Tell a number that is told of several together, of whom the question names one: 甲、乙两校招收800名."""
+    if question.kind != FIGURE or not evidence.highlights or _RATE.search(evidence.clause):
+        return False
+    names = [term.text for term in question.terms if term.is_name]
+    start, _ = evidence.highlights[0]
+    for first, last in find_lists(evidence.text):
+        listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
+        members = [body.group() if (body := _NAMED_BODY.match(member)) else member for member in listed]
+        for name in names:
+            others = [member for member in members if not (member.startswith(name) or member.endswith(name))]
+            are_alike = all(abs(len(member) - len(name)) <= ALIKE for member in others)
+            others_asked = any(member in squeeze(question.text) for member in others)
+            if len(others) == len(members) - 1 > 0 and are_alike and not others_asked and not first <= start < last:
+                return True
+    return False
+
+
+def is_of_another_item(question: Question, evidence: Evidence, document: Document) -> bool:
+    """Tell an item of a list where the question asks of another one: （一）博士：…；（二）硕士：…."""
+    own = _ITEM_HEAD.match(evidence.text)
+    if own is None:
+        return False
+    heads = {squeeze(head) for head in _ITEM_HEAD.findall(document.text)}
+    asked = [term.text for term in question.terms if len(term.text) > 1 and term.text not in squeeze(evidence.text)]
+    return any(word in head for word in asked for head in heads)
+
+
+def is_of_another_kind(question: Question, context: str) -> bool:
+    """Tell a passage that has those whom a question is about, but not the word that says which of them: 初中 of 初中教师."""
+    return any(
+        not word.is_name
+        and not question.unit.startswith(word.text)
+        and word.text + who.text in question.text
+        and who.text in words("whom")
+        and who.text in context
+        and match_term(word.text, context) < 0.3
+        for word, who in pairwise(question.terms)
+    )
+
+
+def is_contrary(question: Question, sentence: str) -> bool:
+    """Tell a sentence that says the contrary: 上半年 where the question says 下半年."""
+    for group in words("contraries"):
+        asked, told = ({word for word in group.split("/") if word in text} for text in (question.text, sentence))
+        if asked and told and not asked & told:
+            return True
+    return False
+
+
+def counts_otherwise(question: Question, context: str) -> bool:
+    """Tell a passage that has another number of the same things: 二次 where the question says 一次."""
+    return any(
+        counted not in context and re.search(rf"[一二三四五六七八九十]{counted[-1]}", context) is not None
+        for counted in _COUNTED.findall(question.text)
+    )
