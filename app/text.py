@@ -141,6 +141,17 @@ def items_after(text: str, lead: Span) -> list[Span]:
     return items
 
 
+def lead_of(text: str, item: Span) -> str:
+    """Return the line that leads in the list of which a line is an item: 申请人须符合下列条件：; empty if none does."""
+    style = _item_style(item.of(text))
+    if style is None or text[max(0, item.start - 1) : item.start] not in ("", "\n"):
+        return ""
+    for line in reversed(text[max(0, item.start - LIST_CHARS) : item.start].rstrip().split("\n")):
+        if _item_style(line.strip()) != style:
+            return line.strip() if leads_in(line) else ""
+    return ""
+
+
 def _item_style(sentence: str) -> str | None:
     match = _ITEM.match(sentence)
     return match.lastgroup if match else None

@@ -11,7 +11,7 @@ from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, YEAR, Question, Term
 from app.answering.short_answer import short_answer
 from app.loading import fields as keys
-from app.text import is_question, is_topic, items_after, leads_in, split_sentences, unnumbered
+from app.text import is_question, is_topic, items_after, lead_of, leads_in, split_sentences, unnumbered
 from app.types import Document, Passage, Span
 
 READ_PASSAGES = 6
@@ -43,6 +43,8 @@ class Evidence:
     """Offsets of the short answer inside the sentence."""
     opens: float = 0.0
     """1 if it begins with the thing, no name, that the question begins with: 租金按… for 租金怎么算."""
+    defines: float = 0.0
+    """1 if it says who, or what, the thing is that the question asks about: …（以下简称“运营机构”） for 运营机构是谁."""
     located: float = 0.0
     """How likely the reader finds the answer to start in this sentence, if its passage answers, 0 to 1."""
 
@@ -83,7 +85,10 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         said += squeeze(before)
     elif is_topic(before) or leads_in(before):
         headings += squeeze(before)
+    else:
+        headings += squeeze(lead_of(document.text, span))
     fit, highlights = fit_of(question, text)
+    defines, called = _defined(question, text)
     inside = Span(span.start - passage.chunk.span.start, span.end - passage.chunk.span.start)
     return Evidence(
         passage=passage,
@@ -95,8 +100,10 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         fit=fit,
         year=_year_match(question, squeeze(text), squeeze(document.title)),
         time=_time_match(question, text, passage.chunk.heading),
-        highlights=_short_answers(question, text, short_answer(question.original, passage, inside), highlights, fit),
+        highlights=called
+        or _short_answers(question, text, short_answer(question.original, passage, inside), highlights, fit),
         opens=_opens(question, said),
+        defines=defines,
         located=passage.reading.share(inside.start, inside.end) if passage.reading else 0.0,
     )
 
@@ -106,6 +113,20 @@ def _opens(question: Question, sentence: str) -> float:
         return 0.0
     first = question.terms[0].text
     return float(first in unnumbered(sentence)[: len(first) + 2])
+
+
+_ASKS_WHAT_IS = re.compile(r"^(?:什么|谁)是(.{2,12}?)[?？]?$|^(.{2,12}?)(?:是|指)的?(?:谁|什么|哪|指|啥)")
+_DEFINES = "(?:以下)?(?:统?简称|称|所称)为?[“「]?{thing}|{thing}[”」]?[（(，,]?(?:[（(][^）)]*[）)])?[，,]?是?指"
+
+
+def _defined(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
+    """Return 1 for a sentence that says who or what the thing is that a question asks about, and who is called so."""
+    asked = _ASKS_WHAT_IS.match(question.text)
+    thing = re.escape(squeeze(asked.group(1) or asked.group(2))) if asked else ""
+    if not thing or not re.search(_DEFINES.format(thing=thing), squeeze(sentence)):
+        return 0.0, ()
+    called = re.search(rf"([^，,。；;、：:（(\s]{{2,40}})[（(](?:以下)?统?简?称为?[“「]?{thing}", sentence)
+    return 1.0, (called.span(1),) if called else ()
 
 
 _COUNTED = re.compile(r"[两二三四五六七八九十\d]+[个种类项大家]")

@@ -15,12 +15,12 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
         (spans.DURATION, spans.DATE, spans.FREQUENCY),
     ),
     (re.compile(r"人|名|位"), (spans.PEOPLE,)),
-    (re.compile(r"钱|[万亿]?元|个?亿|资金|经费"), (spans.MONEY,)),
+    (re.compile(r"[万亿]?元|个?亿|.{0,3}(?:钱|资金|经费)"), (spans.MONEY,)),
     (re.compile(r"公里|千米|海里|英里|毫米|厘米|米"), (spans.LENGTH,)),
     (re.compile(r"平方|公顷|亩"), (spans.AREA,)),
     (re.compile(r"成"), (spans.PERCENT,)),
     (re.compile(r"个百分点"), (spans.PERCENT,)),
-    (re.compile(r"[个家所份项类种座款条件批次场大户届期道台套枚辆张]"), (spans.COUNT, spans.PEOPLE)),
+    (re.compile(r"[分个家所份项类种座款条件批次场大户届期道台套枚辆张]"), (spans.COUNT, spans.PEOPLE)),
 )
 """Which kinds of figure the counted thing behind 多少 or 几 asks for."""
 
@@ -45,7 +45,8 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
     (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
-    (re.compile(r"(?:投资|投入|产值|营收|收入|利润|税收|销售额|补贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
+    (re.compile(r"(?:投资|投入|产值|营收|收入|利润|税收|销售额)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
+    (re.compile(r"(?:补贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),
 )  # fmt: skip
 """Which kinds of figure the words of a question ask for; the first that matches decides."""
@@ -217,6 +218,8 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
         score += 0.1
     if _CONDITION.match(sentence, figure.end):
         score += 0.3 if _LIMIT.search(question.text) else -0.3
+    if question.kind == DATE and any(sentence.startswith(t.text, figure.end) for t in terms if len(t.text) > 1):
+        score += 0.3
     if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
         score += 0.6
     nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
@@ -238,6 +241,12 @@ def _surroundings(sentence: str, start: int, end: int) -> str:
     return before + sentence[start:end] + after
 
 
+_ASKS_WHERE_TO_APPLY = re.compile(r"申[领请报办]|报名|办理|提交|登录|查询|下载|预约|领取|注册|受理")
+_SITE = re.compile(
+    r"(?:通过|登录|登陆|进入|关注|访问|[在到])([^，,。；;、：:（）()]{0,4}[“「《][^”」》]{2,20}[”」》][^，,。；;、：:（）()]{0,8}?(?:平台|系统|网站|官网|小程序|公众号|窗口|APP)?"
+    r"|[^，,。；;、：:（）()]{2,20}?(?:平台|系统|网站|官网|小程序|公众号|窗口|APP))"
+)
+"""Where one applies for something: 通过“一网通办”平台."""
 _ASKS_FOR_NAME = re.compile(
     r"标题|题目|名称|名字|叫|称|哪一?[份部本个项]?(?:报告|文件|法|条例|规划|办法|规定|通知|意见|方案|细则|标准)"
 )
@@ -245,6 +254,9 @@ _ASKS_FOR_NAME = re.compile(
 
 def _name_fit(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
     """Find the list, 《title》 or “term” that stands closest to the question's words."""
+    if question.kind == WHERE and _ASKS_WHERE_TO_APPLY.search(question.text):
+        site = _SITE.search(sentence)
+        return (1.0, (site.span(1),)) if site else (0.1, ())
     is_list = question.kind == LIST
     titles = spans.find_titles(sentence) if question.kind != WHO else []
     found = (spans.find_lists(sentence) or (titles if len(titles) > 1 else [])) if is_list else titles

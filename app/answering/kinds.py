@@ -15,6 +15,7 @@ LOOKS = {
     "县": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:区|县)(?!域|间)"),
     **dict.fromkeys(("高校", "大学"), re.compile(r"大学|学院|高等学校")),
     "学校": re.compile(r"大学|学院|学校|中学|小学"),
+    "文号": re.compile(r"[\[(（〔]\d{4}[\])）〕]第?\d+号"),
     "邮箱": re.compile(r"@"),
     "网站": re.compile(r"www|http"),
 }

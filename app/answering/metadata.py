@@ -32,12 +32,15 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"|\b(?:dated|date of (?:the|this)|when was (?:the|this|it) (?:\w+ )?(?:issued|written|signed|published|dated|reply|document))|\bwhat date\b|\bissue date\b"
     ),
     keys.CONTACT: re.compile(r"联系人|经办人|承办人|联络人|(?:找|联系|联络|问)(?:的是)?(?:谁|哪位|哪个人|什么人)|\bcontact (?:person|name)\b|\bwho\b.{0,20}\bcontact\b(?: person)?"),
-    keys.PHONE: re.compile(r"电话|手机|座机|(?:联系|打)(?:.{0,3})号码|怎么(?:打|联系)|怎样联系|如何联系|联系方式|\b(?:tele)?phone\b|\bcall\b|\bcontact (?:number|details)\b"),
+    keys.PHONE: re.compile(r"(?<!举报)(?<!监督)(?<!投诉)电话|手机|座机|(?:联系|打)(?:.{0,3})号码|怎么(?:打|联系)|怎样联系|如何联系|联系方式|\b(?:tele)?phone\b|\bcall\b|\bcontact (?:number|details)\b"),
     keys.ADDRESS: re.compile(
         r"地址|(?:办公|单位|科委|机关|部门).{0,4}(?:在哪|什么地方|何处|哪里|哪儿|哪条路)|去哪(?:里|儿)?(?:找|办)|联系方式|\baddress\b(?!ed)|\boffice located\b"
     ),
     keys.POSTCODE: re.compile(r"邮编|邮政编码|\b(?:post(?:al)?\s?code|zip)\b"),
     keys.COPIES: re.compile(r"抄[送报]|\bcc\b|\bcopied to\b|\bcopies\b"),
+    keys.CONSULTED: re.compile(
+        r"会办|(?:[跟和同与]|会同|商)了?哪[些个几]?个?(?:单位|部门|机关|委办局?).{0,10}(?:研究|商[量议]|会商|协商|会办|答复|办理|回复)|(?:研究|商量|会商|协商|征求)[了过]?哪[些几]个?(?:单位|部门)"
+    ),
     keys.OUTCOME: re.compile(r"(?:办理|处理|提案)的?(?:结果|情况是|结论)|采纳|\boutcome\b|\bhandling result\b"),
     keys.DISCLOSURE: re.compile(
         r"公开(?:属性|方式|类别|范围|情况|程度)|(?:是否|能否|可否|能不能|可不可以|会不会|是不是|可以|能|会|全文|主动|依申请|对外)(?:全文|主动|对外|对社会|向社会)?公开"
@@ -51,7 +54,7 @@ WHY = re.compile(r"(?<![名称译定评选分])为什么(?!时)|为何|为啥|�
 
 ABOUT_DOCUMENT = re.compile(
     r"这[个份篇封项件次]|该|本|此|文件|答复函?|回复|复函|公文|文档|提案|函|通知|单位|部门|机关|机构|科委|委员会|政府|上面|里面?|文中|材料|工作人员|负责|人|是|在|的"
-    r"|写|发|出|作|做|给|送|由|号码|多少|有没有|打|办理|咨询|请教|反映|问题|找|去|对应|官方|正式|最后|落款|标注|显示|全文|全称|姓名|名字|叫|市"
+    r"|一起|共同|研究|商量|会商|协商|征求|意见|写|发|出|作|做|给|送|由|号码|多少|有没有|打|办理|咨询|请教|反映|问题|找|去|对应|官方|正式|最后|落款|标注|显示|全文|全称|姓名|名字|叫|市"
     r"|\b(?:the|this|that|document|reply|letter|number|contact|office|of|for|is|was|what|who|whom|where|when|on|in|to|by|its|it|and|a)\b"
 )
 """Words of such a question that only point at the document."""

@@ -2,6 +2,7 @@
 
 import re
 
+from app.answering.kinds import LOOKS
 from app.answering.lexicon import synonyms, translations, words
 from app.answering.matching import coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
@@ -84,8 +85,10 @@ def missing_focus(question: Question, source: str) -> float:
     """Return how much of the last noun before the question word a squeezed text lacks: of 规模 of 「基金规模是多少」."""
     match = _FOCUS.match(question.text)
     before = [term for term in question.terms if match and term.text in match.group(1)]
-    says_little = before and (before[-1].text in words("any_kind") or before[-1].text in words("abstract_kinds"))
-    return 1 - match_term(before[-1].text, source) if before and not says_little else 0.0
+    noun = before[-1].text if before else ""
+    if not noun or noun in words("any_kind") or noun in words("abstract_kinds"):
+        return 0.0
+    return 0.0 if noun in LOOKS and LOOKS[noun].search(source) else 1 - match_term(noun, source)
 
 
 def missing_reason(question: Question, sentence: str) -> float:

@@ -40,17 +40,16 @@ def is_of_group(question: Question, evidence: Evidence) -> bool:
     """Tell a number that is told of several together, of whom the question names one: 甲、乙两校招收800名."""
     if question.kind != FIGURE or not evidence.highlights or _RATE.search(evidence.clause):
         return False
-    names = [term.text for term in question.terms if term.is_name]
+    text = squeeze(question.text)
+    names = tuple(term.text for term in question.terms if term.is_name)
     start, _ = evidence.highlights[0]
     for first, last in find_lists(evidence.text):
         listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
         members = [body.group() if (body := _NAMED_BODY.match(member)) else member for member in listed]
-        for name in names:
-            others = [member for member in members if not (member.startswith(name) or member.endswith(name))]
-            are_alike = all(abs(len(member) - len(name)) <= ALIKE for member in others)
-            others_asked = any(member in squeeze(question.text) for member in others)
-            if len(others) == len(members) - 1 > 0 and are_alike and not others_asked and not first <= start < last:
-                return True
+        asked = [m for m in members if m.startswith(names) or m.endswith(names) or (len(m) > 2 and m in text)]
+        are_alike = all(abs(len(member) - len(asked[0])) <= ALIKE for member in members) if asked else False
+        if len(asked) == 1 < len(members) and are_alike and not first <= start < last:
+            return True
     return False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from app.answering.choosing import telling
 from app.answering.matching import coverage, squeeze
 from app.answering.question import HOW, LATER, LIST, OPEN, WHICH, Question, Term
-from app.text import split_sentences, unnumbered
+from app.text import is_question, split_sentences, unnumbered
 from app.types import Document, Section, Span
 
 ASKS_FOR_PARTS = re.compile(
@@ -30,15 +30,35 @@ def answer_from_outline(question: Question, document: Document) -> list[Span]:
     """Return the topic sentences of the parts that a question asks for; none if it doesn't ask for parts."""
     if question.kind not in (LIST, WHICH, HOW, OPEN) or not ASKS_FOR_PARTS.search(question.text):
         return []
+    if advice := _advice(question, document):
+        return advice
     subject = tuple(
         term
         for term in telling(question.terms, document)
         if term.weight >= SUBJECT_WEIGHT and not POINTING.match(term.text) and not LATER.search(term.text)
     )
-    for parent, parts in _groups(document):
-        if _is_meant(question, subject, parent) and _has_number(question, parts):
-            return [_topic(document, part.span) for part in parts]
-    return []
+    groups = [(parent, parts) for parent, parts in _groups(document) if _has_number(question, parts)]
+    named = [parts for parent, parts in groups if _is_named(question, parent)]
+    meant = [parts for parent, parts in groups if _is_meant(question, subject, parent)]
+    return [_topic(document, part.span) for part in [*named, *meant, []][0]]
+
+
+_ADVICE = re.compile(r"提出(?!问题)[^。；\n]{2,}?、[^。；\n]{2,}?等[^。；\n、]{0,8}建议")
+"""What a reply says of the proposal that it answers: 提案提出的甲、乙等建议很有价值."""
+
+
+def _advice(question: Question, document: Document) -> list[Span]:
+    """Return the sentence that tells a proposal's suggestions, where a question asks for them."""
+    if not re.search(r"(?:提案|议案|代表|委员|党派).{0,8}建议", question.text):
+        return []
+    sentences = split_sentences(document.text)
+    return [span for span in sentences if _ADVICE.search(span.of(document.text))][:1]
+
+
+def _is_named(question: Question, parent: tuple[str, ...]) -> bool:
+    """Tell a heading that has all the words of a question: 重点任务包括哪些方面."""
+    heading = squeeze(parent[-1]) if parent else ""
+    return len(question.terms) > 1 and coverage(question.terms, heading) > 0.9
 
 
 def _groups(document: Document) -> list[tuple[tuple[str, ...], list[Section]]]:
@@ -51,8 +71,9 @@ def _groups(document: Document) -> list[tuple[tuple[str, ...], list[Section]]]:
 
 
 def _is_part(section: Section) -> bool:
-    """Tell a numbered part from the head, the tail and the outlook of a document."""
-    return re.match(r"[\d一二三四五六七八九十（(第①-⑳]", section.path[-1]) is not None
+    """Tell a numbered part from the head, the tail and the outlook of a document, and from a question that it answers."""
+    heading = section.path[-1]
+    return re.match(r"[\d一二三四五六七八九十（(第①-⑳]", heading) is not None and not is_question(heading)
 
 
 def _is_meant(question: Question, subject: Sequence[Term], parent: tuple[str, ...]) -> bool:

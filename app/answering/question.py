@@ -100,7 +100,7 @@ def parse_question(text: str) -> Question:
         years,
         numbers,
         _unit(folded),
-        _wanted(folded),
+        _english_wanted(folded) if language == "en" else _wanted(folded),
         language,
     )
 
@@ -127,7 +127,7 @@ def language_of(text: str) -> str:
     return "en" if has_words and not any(is_cjk(character) for character in text) else "zh"
 
 
-_UNIT = re.compile(r"(?:多少|几|how many )\s*([^\s，。？?！的了在,.]{1,4})")
+_UNIT = re.compile(r"(?:多少|几)\s*([^\s，。？?！的了在,.]{1,4})")
 _NO_UNIT = re.compile(r"^(?:占|成|是|呢|吗|啊|呀)")
 
 
@@ -166,6 +166,16 @@ def _wanted(folded: str) -> str:
         says_more = word_class != "ns" and (not head or word not in words("any_kind"))
         head = word if is_noun and says_more else head
     return head
+
+
+_HOW_MANY = re.compile(r"\bhow many ((?:[a-z-]+ ?){1,3})")
+
+
+def _english_wanted(folded: str) -> str:
+    """Return the plural behind how many, if the glossary has it: markets of how many night markets are there."""
+    match = _HOW_MANY.search(folded)
+    plurals = [word for word in match.group(1).split() if word.endswith("s") and len(word) > 3] if match else []
+    return next((word for word in plurals if word in translations()), "")
 
 
 _MEASURES = frozenset("年月日天个家所份项类种座位款条大名件批次场")
@@ -236,7 +246,13 @@ def _with_bodies(tagged: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]
             yield word, word_class
 
 
+_ONE_OF = re.compile(r"一[年月天周次份条趟个家项人台辆名件场户亩套]")
+"""What something is told for each of, which documents say as 每年 or not at all."""
+
+
 def _weight(word: str, word_class: str) -> float:
+    if _ONE_OF.fullmatch(word):
+        return 0.35
     base = 1.3 if word_class in NAME_CLASSES or word_class == "eng" else 1.0 if word_class[0] in "nijlm" else 0.7
     return base * (0.5 if len(word) == 1 else min(len(word), 4) ** 0.5 / 1.4)
 
@@ -244,4 +260,16 @@ def _weight(word: str, word_class: str) -> float:
 @lru_cache(maxsize=4096)
 def _tagged(text: str) -> tuple[tuple[str, str], ...]:
     """Return the words of a folded text with their classes (jieba's set)."""
-    return tuple((word.strip(), word_class) for word, word_class in rjieba.tag(text))
+    return tuple((_without_modals(word.strip()), word_class) for word, word_class in rjieba.tag(text))
+
+
+_MODALS = frozenset("要能会可需须应得想")
+
+
+def _without_modals(word: str) -> str:
+    """Return a word that jieba only guessed without the modal verb that it took in: 交 of 要交, 送血 of 送血要."""
+    pieces = rjieba.cut(word, False)
+    if len(pieces) < 2:
+        return word
+    start, end = int(pieces[0] in _MODALS), len(pieces) - int(pieces[-1] in _MODALS)
+    return "".join(pieces[start:end]) or word

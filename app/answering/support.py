@@ -17,11 +17,16 @@ from app.answering.missing import (
     missing_word,
     missing_year,
 )
-from app.answering.question import DATE, FIGURE, Question
+from app.answering.question import DATE, FIGURE, LIST, WHICH, Question
 from app.types import Document
 
 OTHERS = 2.0
 """What it counts as a missing word that a passage speaks of others of a kind: of teachers, not of 初中教师."""
+
+IN_TITLE = 0.4
+"""How much of a missing noun still counts where a figure is asked for and the headings name what it counts."""
+GROUP = 2.0
+"""What it counts as a sum that a number is told of several by name: 甲、乙两院开放1260张."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Support:
     missing_reason: float
     """How much of what a why-question takes for granted the sentence lacks."""
     aggregate: float
-    """1 where one member is asked for and the evidence gives a sum."""
+    """1 where one member is asked for and the evidence gives a sum, GROUP where it names those who share it."""
     unreal: float
     """1 where what was done is asked for and the evidence speaks of plans."""
 
@@ -60,6 +65,8 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
     """Compare a question with the sentence chosen for it."""
     sentence = squeeze(evidence.text)
     headings = squeeze(" ".join(evidence.passage.chunk.heading))
+    title = squeeze(document.title)
+    home = title if question.kind in (LIST, WHICH) else ""
     context = squeeze(evidence.passage.chunk.text) + headings
     near = squeeze(evidence.clause)
     asks_figure = question.kind in (FIGURE, DATE)
@@ -79,15 +86,16 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_number=max(
             missing_number(question, sentence, context),
             float(others.is_contrary(question, sentence)),
-            float(others.counts_otherwise(question, sentence + context + squeeze(document.title))),
+            float(others.counts_otherwise(question, sentence + context + title)),
         ),
-        missing_wanted=missing_wanted(question, near if asks_figure else sentence),
-        missing_focus=0.0 if asks_figure and evidence.fit > 0 else missing_focus(question, sentence + headings),
+        missing_wanted=missing_wanted(question, near if asks_figure else sentence)
+        * (IN_TITLE if asks_figure and question.wanted and question.wanted in headings + title else 1),
+        missing_focus=0.0 if asks_figure and evidence.fit > 0 else missing_focus(question, sentence + headings + home),
         missing_word=max(missing_word(question, context), OTHERS * others.is_of_another_kind(question, context)),
         missing_reason=missing_reason(question, sentence),
-        aggregate=float(
-            others.is_sum_of_all(question, sentence, near if asks_figure else sentence)
-            or others.is_of_group(question, evidence)
+        aggregate=max(
+            float(others.is_sum_of_all(question, sentence, near if asks_figure else sentence)),
+            GROUP * others.is_of_group(question, evidence),
         ),
         unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from app.loading.paragraphs import DATE_LINE, Line
-from app.text import SENTENCE_END
+from app.text import SENTENCE_END, split_sentences
 from app.types import Field, Span
 
 NUMBER = "文号"
@@ -23,6 +23,7 @@ POSTCODE = "邮政编码"
 COPIES = "抄送"
 OUTCOME = "办理结果"
 DISCLOSURE = "公开属性"
+CONSULTED = "会办单位"
 
 LABELS = {
     CONTACT: ("联系人", "联系人姓名", "经办人", "承办人"),
@@ -76,7 +77,7 @@ def find_title(lines: Sequence[Line]) -> int | None:
 
 def find_fields(lines: Sequence[Line], starts: Sequence[int], title: int | None, other_title: str) -> tuple[Field, ...]:
     """Return the document's fields in the order of the text. `other_title` is that of a text without a title line."""
-    fields = [*_labelled(lines, starts), *_unlabelled(lines, starts)]
+    fields = [*_labelled(lines, starts), *_unlabelled(lines, starts), *_consulted(lines, starts)]
     if title is not None:
         fields.append(Field(TITLE, lines[title].text, _span(lines, starts, title)))
         fields += _addressee(lines, starts, title)
@@ -135,8 +136,13 @@ _SEGMENT = re.compile(
 
 def _several(text: str, keys: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the fields of a line that gives more than one: （联系人：陈强；联系电话：025-83335566）."""
-    found = [(keys[label], value) for label, value in _SEGMENT.findall(text) if label in keys]
-    return found if len(found) > 1 and len(text) <= 120 else []
+    found = _SEGMENT.findall(text)
+    is_known = any(label in keys for label, _ in found)
+    return (
+        [(keys.get(label, label), value) for label, value in found]
+        if len(found) > 1 and is_known and len(text) <= 120
+        else []
+    )
 
 
 def _unlabelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
@@ -161,6 +167,21 @@ def _addressee(lines: Sequence[Line], starts: Sequence[int], title: int) -> Iter
         text = lines[i].text
         if text[-1] in "：:" and len(text) <= 120 and text.strip("：: ") and not _ANNOUNCES.search(text):
             yield Field(ADDRESSEE, text.rstrip("：: "), _span(lines, starts, i))
+            return
+
+
+_CONSULTED = re.compile(
+    r"经(?:会同|会商|征求|商|与)([^，,。；]{3,80}?)(?:意见|共同|联合)*(?:研究|会商|协商|商议|办理)*[，,。]"
+)
+
+
+def _consulted(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
+    """Yield who else answers: 经会同甲局、乙局研究，现答复如下. Its span is the sentence."""
+    for line, start in zip(lines, starts, strict=True):
+        if re.search("收悉|答复如下", line.text) and (match := _CONSULTED.search(line.text)):
+            sentences = split_sentences(line.text)
+            inside = next(span for span in sentences if span.start <= match.start() < span.end)
+            yield Field(CONSULTED, match.group(1), Span(start + inside.start, start + inside.end))
             return
 
 

@@ -125,7 +125,8 @@ def _heading_text(text: str, label: str, kind: str) -> str:
     if kind in ("stage", *WITHOUT_HEADING_TEXT):
         return label
     first = split_sentences(text)[0].of(text)
-    is_whole_line = len(first) == len(text) and text[-1] not in SENTENCE_END
+    is_content = text[-1] in "。！!；;，,"
+    is_whole_line = len(first) == len(text) and not is_content
     if is_whole_line and len(first) <= RUN_IN_LENGTH * 2:
         return first.rstrip("：:")
     if len(first) <= RUN_IN_LENGTH and len(first) < len(text):
