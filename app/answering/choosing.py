@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from app.answering import spans
 from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of
+from app.answering.kinds import missing_wanted
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, YEAR, Question, Term
 from app.answering.short_answer import short_answer
@@ -45,6 +46,8 @@ class Evidence:
     """1 if it begins with the thing, no name, that the question begins with: 租金按… for 租金怎么算."""
     defines: float = 0.0
     """1 if it says who, or what, the thing is that the question asks about: …（以下简称“运营机构”） for 运营机构是谁."""
+    of_kind: float = 1.0
+    """1 if it has the noun, or the look, of what is asked for (短板 of 有什么短板), down to 0."""
     located: float = 0.0
     """How likely the reader finds the answer to start in this sentence, if its passage answers, 0 to 1."""
 
@@ -104,6 +107,7 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         or _short_answers(question, text, short_answer(question.original, passage, inside), highlights, fit),
         opens=_opens(question, said),
         defines=defines,
+        of_kind=1 - min(1.0, missing_wanted(question, said)),
         located=passage.reading.share(inside.start, inside.end) if passage.reading else 0.0,
     )
 
@@ -211,7 +215,7 @@ def _time_match(question: Question, sentence: str, headings: Sequence[str]) -> f
     if LATER.search(question.text):
         return 1.0 if is_plan else -1.0
     if is_plan and question.kind == FIGURE and not (question.years or _PLANNED.search(question.text)):
-        return -0.6
+        return -2.0
     return -0.5 if is_plan and _DONE.search(question.text) else 0.0
 
 

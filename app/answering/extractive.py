@@ -168,6 +168,7 @@ def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
         + e.time
         + 0.4 * e.opens
         + 2.0 * e.defines
+        + 1.5 * e.of_kind
         + READ_WEIGHT * e.read
         for e in evidence
     ]
