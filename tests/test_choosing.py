@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.answering.choosing import sentences_of, telling, weigh
+from app.answering.choosing import Evidence, sentences_of, telling, weigh
 from app.answering.fitting import fit_of
 from app.answering.question import parse_question
 from app.loading.fields import ISSUER
@@ -59,6 +59,8 @@ def test_a_numbered_topic_is_a_heading_of_what_follows() -> None:
 @pytest.mark.parametrize(
     ("question", "sentence", "answer"),
     [
+        ("方案什么时候印发的？", "方案有效期至2027年12月31日，经审议于2024年8月20日印发。", "2024年8月20日"),
+        ("考试占几分？", "考试分值15分，合格率90%。", "15分"),
         ("平均班额降到了多少人？", "平均班额由 52 人降至 46 人。", "46 人"),
         ("平均班额原来是多少人？", "平均班额由 52 人降至 46 人。", "52 人"),
         ("情况多久报一次？", "各区每半年报送一次情况，三年内不得申报。", "每半年"),
@@ -121,10 +123,58 @@ def test_what_leads_in_no_list_is_no_answer() -> None:
         ("母婴室每间造价多少？", "新增母婴室96间。"),
         ("夜间出租车有多少辆？", "增设出租车候客点63处。"),
         ("黄浦区建了多少座公园？", "黄浦、静安、虹口三个城区覆盖率超过90%。"),
+        ("平台总投资多少？", "平台提供优惠不低于20%的服务。"),
     ],
 )
 def test_a_figure_of_another_kind_is_no_answer(question: str, sentence: str) -> None:
     assert fit_of(parse_question(question), sentence) == (0.0, ())
+
+
+def evidence(question: str, sentence: str, text: str = "") -> Evidence:
+    text = text or sentence
+    start = text.index(sentence)
+    passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1)
+    span = Span(start, start + len(sentence))
+    return weigh(parse_question(question), passage, span, Document("d", "通知", text))
+
+
+def test_plans_count_less_where_a_figure_of_today_is_asked_for() -> None:
+    plan, now = "到2027年，将起降点增加到200个。", "全市共有起降点17个。"
+    assert evidence("起降点有多少个？", plan).time < evidence("起降点有多少个？", now).time == 0
+    assert evidence("2027年起降点有多少个？", plan).time == 0
+
+
+@pytest.mark.parametrize("question", ["运营机构是哪家？", "谁是运营机构？"])
+def test_who_is_called_so_is_known(question: str) -> None:
+    sentence = "市生产力促进中心（以下简称“运营机构”）受托承担日常运营。"
+    found = evidence(question, sentence)
+    assert found.defines == 1
+    assert [sentence[start:end] for start, end in found.highlights] == ["市生产力促进中心"]
+    assert evidence(question, "运营机构每季度受理一次。").defines == 0
+
+
+def test_a_definition_is_known() -> None:
+    assert evidence("创新券是什么？", "本办法所称创新券，是指购买服务的电子凭证。").defines == 1
+    assert evidence("创新券是什么？", "创新券不得转让。").defines == 0
+
+
+def test_the_items_of_a_list_stand_under_what_leads_it_in() -> None:
+    text = "申领企业应当符合下列条件：\n（一）在本市注册；\n（二）人数不超过300人。\n现行规定另行公布。"
+    item, other = "（二）人数不超过300人。", "现行规定另行公布。"
+    assert evidence("申领企业的人数上限是多少？", item, text).lexical > 0.5
+    assert evidence("申领企业的人数上限是多少？", other, text).lexical == 0
+
+
+def test_what_has_the_noun_that_is_asked_for_counts_more() -> None:
+    assert evidence("目前有什么短板？", "也存在人才不足的问题。").of_kind > 0.8
+    assert evidence("目前有什么短板？", "产业链条长。").of_kind == 0
+
+
+def test_the_site_where_one_applies_is_an_answer() -> None:
+    sentence = "企业通过“惠企通”平台提交申请。"
+    fit, places = fit_of(parse_question("在哪里申请？"), sentence)
+    assert (fit, [sentence[start:end] for start, end in places]) == (1.0, ["“惠企通”平台"])
+    assert fit_of(parse_question("在哪里申请？"), "企业应当入驻孵化器。")[0] < 0.3
 
 
 @pytest.mark.parametrize(

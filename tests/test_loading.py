@@ -265,8 +265,8 @@ def test_a_notice_with_an_attachment() -> None:
         ("版头",),
         (general,),
         (general, "（一）申请条件"),
-        (general, "（一）申请条件", "1. 在本市注册的中小企业；"),
-        (general, "（一）申请条件", "2. 与服务机构无投资关系；"),
+        (general, "（一）申请条件", "1"),
+        (general, "（一）申请条件", "2"),
         (general, "（二）支持标准"),
         ("二、时间安排",),
         ("附件：1. 上海市科技创新券管理办法",),
@@ -284,6 +284,31 @@ def test_a_notice_with_an_attachment() -> None:
     assert notice.heading_at(notice.text.index("办公室　　2024")) == ("落款",)
 
 
+def test_an_item_that_ends_with_a_semicolon_is_no_heading_and_a_question_is_one() -> None:
+    text = "政策解读\n一、有什么条件？\n申请人应当：\n（一）具有本科学历；\n（二）已在本市就业。"
+    assert paths_of(make_document("a.txt", text))[-3:] == [
+        ("一、有什么条件？",),
+        ("一、有什么条件？", "（一）"),
+        ("一、有什么条件？", "（二）"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("opening", "consulted"),
+    [
+        ("提案收悉。经会同市文化旅游局、市规划局研究，现答复如下：", "市文化旅游局、市规划局"),
+        ("提案收悉，经商市科委、市科协，现答复如下：", "市科委、市科协"),
+        ("提案收悉。经与市财政局共同研究，现将办理情况答复如下：", "市财政局"),
+        ("提案收悉，经研究，现将办理情况答复如下：", None),
+    ],
+)
+def test_a_reply_names_who_was_consulted(opening: str, consulted: str | None) -> None:
+    document = make_document("a.txt", f"市教育局\n对第0345号提案的答复\n民进市委：\n贵委提出的{opening}\n一、情况")
+    field = document.field("会办单位")
+    assert (field and field.value) == consulted
+    assert field is None or (consulted or "") in field.span.of(document.text)
+
+
 def test_a_numbered_heading_without_an_end_mark_is_not_joined_to_its_text() -> None:
     lines = lines_of(NOTICE)
     assert "一、总体要求，提高认识，加强组织领导，切实抓好落实" in lines
@@ -298,7 +323,7 @@ def test_a_regulation_with_chapters_and_articles() -> None:
         ("第一章　总则",),
         ("第一章　总则", "第一条"),
         ("第一章　总则", "第二条"),
-        ("第一章　总则", "第二条", "（一）军用口岸；"),
+        ("第一章　总则", "第二条", "（一）"),
         ("第一章　总则", "第二条", "（二）"),
         ("第二章　口岸开放",),
         ("第二章　口岸开放", "第一节　一般规定"),
@@ -559,6 +584,7 @@ def test_no_text_takes_quadratic_time(raw: str) -> None:
         "联系人：陈强，联系电话：025-83335566",
         "联系人：陈强　　联系电话：025-83335566",
         "联系人: 陈强 电话: 025-83335566",
+        "解读人：李明　　联系人：陈强　　联系电话：025-83335566",
     ],
 )
 def test_a_line_may_give_several_fields(line: str) -> None:

@@ -73,6 +73,7 @@ NOTICE = make_document(
         ("联系人是谁？", ["李 畅", "陈晓岚"]),
         ("江海市经信局的联系人是谁？", ["陈晓岚"]),
         ("监督电话是多少？", ["88015519"]),
+        ("举报电话是多少？", []),
         ("专项资金通知的文号", ["江经信企〔2025〕17号"]),
     ],
 )
@@ -91,4 +92,5 @@ def test_a_reply_is_known_by_what_it_answers() -> None:
     document = make_document("reply.txt", text)
     assert answers("县域普通高中建设提案的联系电话", document) == ["8826170"]
     assert answers("市财政局的联系电话", document) == []
+    assert answers("跟哪些部门一起研究的？", document) == answers("会商了哪些部门？", document) == ["市财政局"]
     assert answers("谁负责发放助学金？", document) == []

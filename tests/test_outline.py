@@ -4,6 +4,7 @@ import pytest
 
 from app.answering.outline import answer_from_outline
 from app.answering.question import parse_question
+from app.loading import make_document
 from app.types import Document
 
 
@@ -23,6 +24,37 @@ def topics(question: str, document: Document) -> list[str]:
 def test_lists_the_topic_sentence_of_each_part(question: str, first: str, count: int, reply: Document) -> None:
     found = topics(question, reply)
     assert (found[0], len(found)) == (first, count)
+
+
+EXPLAINED = make_document(
+    "plan.md",
+    """# 实施方案政策解读
+
+## 一、出台背景是什么？
+
+为抢抓机遇，制定本方案。
+
+## 二、重点任务包括哪些方面？
+
+方案提出两方面任务。一是完善基础设施，建设服务中心。二是拓展应用场景，支持开展业务。""",
+)
+
+
+def test_the_heading_that_is_asked_lists_its_points() -> None:
+    assert topics("重点任务有哪几个方面？", EXPLAINED) == [
+        "一是完善基础设施，建设服务中心。",
+        "二是拓展应用场景，支持开展业务。",
+    ]
+
+
+def test_headings_that_ask_are_no_parts() -> None:
+    assert topics("方案有哪些部分？", EXPLAINED) == []
+
+
+def test_what_a_proposal_suggests_is_told_by_one_sentence() -> None:
+    advice = "贵委提出的建立副校长制度、开放实验室等建议很有价值。"
+    text = f"关于提案的答复\n{advice}\n一、关于师资\n已有教师。\n二、关于经费\n已有安排。"
+    assert topics("提案提了哪些建议？", make_document("reply.txt", text)) == [advice]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def test_reads_the_kind_of_answer_a_question_wants(question: str, kind: str) -> 
         ("有多少家独角兽企业？", "家独角兽", "独角兽"),
         ("从哪年开始参加国家试点？", "", ""),
         ("“三联通”是指哪三项？", "", ""),
+        ("How many night markets are there?", "", "markets"),
+        ("How many of them took part?", "", ""),
     ],
 )
 def test_reads_what_is_counted_or_chosen(question: str, unit: str, wanted: str) -> None:
@@ -73,6 +75,13 @@ def test_reads_what_is_counted_or_chosen(question: str, unit: str, wanted: str) 
 def test_keeps_words_that_say_something_and_drops_what_asks() -> None:
     terms = [term.text for term in parse_question("请问扬帆专项的年龄上限是多少周岁？").terms]
     assert terms == ["扬帆", "专项", "年龄", "上限", "周岁"]
+
+
+@pytest.mark.parametrize(
+    ("question", "term"), [("兑付要交什么单据？", "交"), ("以前送血要多久？", "送血"), ("企业能级如何提升？", "能级")]
+)
+def test_a_modal_verb_is_no_part_of_a_word(question: str, term: str) -> None:
+    assert term in [found.text for found in parse_question(question).terms]
 
 
 def test_folds_traditional_characters_and_full_width_digits() -> None:

@@ -5,7 +5,7 @@ import pytest
 from app.answering.choosing import weigh
 from app.answering.kinds import FIRM
 from app.answering.question import parse_question
-from app.answering.support import OTHERS, THRESHOLD, WEIGHTS, Support, probability, support_of
+from app.answering.support import GROUP, OTHERS, THRESHOLD, WEIGHTS, Support, probability, support_of
 from app.loading import make_document
 from app.types import Chunk, Document, Passage, Span
 
@@ -94,7 +94,6 @@ def test_a_passage_about_others_is_told(document: Document) -> None:
 @pytest.mark.parametrize(
     ("question", "sentence", "objection"),
     [
-        ("中山医院招收多少名？", "由中山医院、瑞金医院承担任务，招收800名。", "aggregate"),
         ("硕士的安家费是多少？", "（一）博士：安家费40万元。", "missing_name"),
         ("下半年投资多少？", "上半年投资142.7亿元。", "missing_number"),
         ("四居室有多少套？", "一居室840套、两居室360套。", "missing_number"),
@@ -103,6 +102,29 @@ def test_a_passage_about_others_is_told(document: Document) -> None:
 def test_what_is_told_of_others_is_no_answer(question: str, sentence: str, objection: str) -> None:
     document = Document("d", "通知", f"标题\n（二）硕士：科研经费10万元。\n{sentence}")
     assert getattr(support(question, sentence, document), objection) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("中山医院招收多少名？", "由中山医院、瑞金医院承担任务，招收800名。"),
+        ("禾赛科技有多少项目？", "支持地平线、禾赛科技等企业攻关，累计支持项目67个。"),
+    ],
+)
+def test_a_figure_of_several_is_not_that_of_one(question: str, sentence: str) -> None:
+    assert support(question, sentence, Document("d", "通知", f"标题\n{sentence}")).aggregate == GROUP
+
+
+def test_a_document_number_is_known_by_its_look() -> None:
+    sentence = "《实施细则》（宁科发〔2020〕9号）同时废止。"
+    document = Document("d", "通知", f"标题\n{sentence}")
+    assert support("实施细则的文号是什么？", sentence, document).missing_focus == 0
+    assert (
+        support(
+            "实施细则的文号是什么？", "《实施细则》同时废止。", Document("d", "通知", "标题\n《实施细则》同时废止。")
+        ).missing_focus
+        == 1
+    )
 
 
 @pytest.mark.parametrize(

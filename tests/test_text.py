@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.text import fold, is_cjk, is_topic, items_after, search_tokens, split_sentences
+from app.text import fold, is_cjk, is_topic, items_after, lead_of, search_tokens, split_sentences
 from app.types import Document, Span
 
 CHINESE = st.text(alphabet="上海科技一是。，；：！？.!?;:\n“”‘’（）()《》【】「」\"' \u3000aG60%…", max_size=120)
@@ -236,6 +236,19 @@ def test_the_items_of_a_list_stand_behind_its_heading_or_lead_in(lead: str) -> N
 )
 def test_lists_of_every_style_end_where_they_end(text: str, lead: str, expected: list[str]) -> None:
     assert [item.of(text) for item in items_after(text, Span(0, len(lead)))] == expected
+
+
+def test_an_item_has_the_line_that_leads_in_its_list() -> None:
+    text = "企业应当符合下列条件：\n（一）在本市注册；\n（二）有人员。\n其他：\n1.不限。"
+    leads = {line: lead_of(text, Span(text.index(line), text.index(line) + len(line))) for line in text.split("\n")}
+    assert leads == {
+        "企业应当符合下列条件：": "",
+        "（一）在本市注册；": "企业应当符合下列条件：",
+        "（二）有人员。": "企业应当符合下列条件：",
+        "其他：": "",
+        "1.不限。": "其他：",
+    }
+    assert lead_of("（一）甲。\n（二）乙。", Span(6, 11)) == ""
 
 
 @given(st.text(alphabet="一二、是1.（）：；。\n甲 "), st.data())

@@ -136,7 +136,8 @@ def _others(question: Question, asked: Collection[str]) -> list[Term]:
 def _is_about(question: Question, others: Collection[Term], document: Document) -> bool:
     """Tell whether a question's other words describe the document: found in its fields, its title, or what it answers."""
     subject = " ".join(_SUBJECT.findall(document.text[:OPENING_CHARS]))
-    fields = " ".join(f"{field.key} {field.value}" for field in document.fields)
+    own = (field for field in document.fields if field.key != keys.CONSULTED)
+    fields = " ".join(f"{field.key} {field.value}" for field in own)
     identity = squeeze(f"{fields} {document.title} {subject}")
     return all(match_term(term.text, identity) >= 0.7 for term in others) and all(
         year in identity for year in question.years
