@@ -159,10 +159,10 @@ def test_a_definition_is_known() -> None:
 
 
 def test_the_items_of_a_list_stand_under_what_leads_it_in() -> None:
-    text = "申领企业应当符合下列条件：\n（一）在本市注册；\n（二）人数不超过300人。\n现行规定另行公布。"
-    item, other = "（二）人数不超过300人。", "现行规定另行公布。"
-    assert evidence("申领企业的人数上限是多少？", item, text).lexical > 0.5
-    assert evidence("申领企业的人数上限是多少？", other, text).lexical == 0
+    text = "申领企业应当符合下列条件：\n（一）在本市注册；\n（二）人数不超过300人。"
+    item = "（二）人数不超过300人。"
+    alone = evidence("申领企业的人数上限是多少？", item)
+    assert evidence("申领企业的人数上限是多少？", item, text).lexical > alone.lexical + 0.1
 
 
 def test_what_has_the_noun_that_is_asked_for_counts_more() -> None:
