@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from app.answering import spans
 from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of
-from app.answering.kinds import missing_wanted
+from app.answering.kinds import LOOKS, missing_wanted
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, YEAR, Question, Term
 from app.answering.short_answer import short_answer
@@ -82,7 +82,7 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
     question = replace(question, terms=telling(question.terms, document))
     text = span.of(document.text)
     headings = squeeze(" ".join((document.title, *passage.chunk.heading)))
-    said = squeeze(text)
+    said = squeeze(text) + _seen(question, text)
     before = _sentence_before(document.text, span, passage.chunk.span)
     if _POINTS_BACK.match(text) or is_question(before):
         said += squeeze(before)
@@ -110,6 +110,12 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         of_kind=1 - min(1.0, missing_wanted(question, said)),
         located=passage.reading.share(inside.start, inside.end) if passage.reading else 0.0,
     )
+
+
+def _seen(question: Question, sentence: str) -> str:
+    """Return the noun that is asked for where a sentence has what looks like one: 网站 for www.…."""
+    look = LOOKS.get(question.wanted)
+    return question.wanted if look and look.search(squeeze(sentence)) else ""
 
 
 def _opens(question: Question, sentence: str) -> float:

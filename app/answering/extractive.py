@@ -11,7 +11,7 @@ from app.answering.conversation import parse_parts
 from app.answering.fitting import fit_of
 from app.answering.metadata import answer_from_fields
 from app.answering.outline import answer_from_outline
-from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, Question
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
 from app.answering.support import THRESHOLD, probability, support_of
 from app.retrieval import standardise
 from app.text import is_topic, items_after, leads_in, unnumbered
@@ -124,7 +124,7 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
 def _items_under(question: Question, best: Evidence, document: Document) -> list[Span]:
     """Return the items of the list that the best sentence stands over, where a question asks for more than a fact."""
     is_over = leads_in(best.text) or (is_topic(best.text) and "、" not in unnumbered(best.text))
-    asks_more = question.kind in (LIST, WHICH, HOW, OPEN)
+    asks_more = question.kind in (LIST, WHICH, WHO, HOW, OPEN)
     return items_after(document.text, best.span)[:MAX_TOPICS] if is_over and asks_more else []
 
 

@@ -45,7 +45,8 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
     (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
-    (re.compile(r"(?:投资|投入|产值|营收|收入|利润|税收|销售额)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
+    (re.compile(r"(?:产值|营收|收入|支出|开支|利润|税收)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY,)),
+    (re.compile(r"(?:投资|投入|销售|进口|出口)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
     (re.compile(r"(?:补贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),
 )  # fmt: skip
@@ -98,7 +99,8 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
     figures = _of_unit(question, [f for f in found if f.kind in wanted and _may_answer(question, sentence, f)])
     if not figures:
-        return 0.0, ()
+        free = _FREE.search(sentence) if spans.MONEY in wanted and _ASKS_PRICE.search(question.text) else None
+        return (0.7, (free.span(),)) if free else (0.0, ())
     scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
     best = max(scores)
     likeliest = figures[scores.index(best)]
@@ -106,6 +108,12 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     if len(question.years) > 1:
         chosen = _one_a_year(question, sentence, figures) or chosen
     return max(0.05, min(1.0, best)), tuple((figure.start, figure.end) for figure in chosen)
+
+
+_FREE = re.compile(
+    r"免费|免(?:收|交|缴)[\u3400-\u9fff]{0,4}费|(?:不|无需|无须|不得|不再)(?:另)?(?:收取?|缴纳?|交纳?|支付)(?:任何)?[\u3400-\u9fff]{0,2}费用?"
+)
+_ASKS_PRICE = re.compile(r"钱|费|价|收")
 
 
 def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) -> bool:

@@ -16,6 +16,9 @@ from app.text import fold, is_cjk
 SYNONYM, SOUND, ABBREVIATION, PARTIAL = 0.85, 0.8, 0.7, 0.6
 """What a match counts that is not literal; a literal one counts 1."""
 
+PAID = "费款金"
+"""How words for sums end that documents also call 补贴 or 经费, or leave out: 安家费, 报名费."""
+
 _SPACE = re.compile(r"\s+")
 _LATIN = re.compile(r"[a-z0-9]{4,}")
 
@@ -47,6 +50,8 @@ def _match_chinese(term: str, text: str) -> float:
     if sound(term) in sound(text) and _sounds_as_a_word(term, text):
         return SOUND
     if len(term) <= 4 and _abbreviates(term, text):
+        return ABBREVIATION
+    if len(term) > 2 and term[-1] in PAID and term[:-1] in text:
         return ABBREVIATION
     return PARTIAL * _longest_shared(term, text) / len(term) if len(term) > 2 else 0.0
 

@@ -12,7 +12,7 @@ from app.text import fold
 from app.types import Document, Field
 
 ASKS: dict[str, re.Pattern[str]] = {
-    keys.NUMBER: re.compile(r"文号|发文字号|文件(?:编)?号|公文号|答复(?:编)?号|发文号|\b(?:document|reference|file) (?:number|no)\b"),
+    keys.NUMBER: re.compile(r"文号|发文字号|文件(?:编)?号|公文号|答复(?:编)?号|发文号|第?几号[\u3400-\u9fff]{0,4}令|令号|\b(?:document|reference|file) (?:number|no)\b"),
     keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b"),
     keys.TITLE: re.compile(r"(?:文件|答复|文档|公文|通知|全称)的?(?:全称|标题|题目|名称|名字)|^标题|\btitle\b"),
     keys.ISSUER: re.compile(

@@ -4,7 +4,7 @@ import re
 
 from app.answering.kinds import LOOKS
 from app.answering.lexicon import synonyms, translations, words
-from app.answering.matching import coverage, match_number, match_term, squeeze
+from app.answering.matching import ABBREVIATION, coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import SUM
 from app.answering.question import YEAR, Question, Term
@@ -89,6 +89,12 @@ def missing_focus(question: Question, source: str) -> float:
     if not noun or noun in words("any_kind") or noun in words("abstract_kinds"):
         return 0.0
     return 0.0 if noun in LOOKS and LOOKS[noun].search(source) else 1 - match_term(noun, source)
+
+
+def missing_rate(question: Question, sentence: str) -> float:
+    """Return 1 for a sentence that has nothing of the rate that is asked for: 利率 for 不良率; 增长 will do for 增长率."""
+    rates = [term.text for term in question.terms if term.text.endswith("率") and len(term.text) > 2]
+    return float(any(max(match_term(rate, sentence), match_term(rate[:-1], sentence)) < ABBREVIATION for rate in rates))
 
 
 def missing_reason(question: Question, sentence: str) -> float:

@@ -38,7 +38,7 @@ def is_sum_of_all(question: Question, sentence: str, near: str) -> bool:
 
 def is_of_group(question: Question, evidence: Evidence) -> bool:
     """Tell a number that is told of several together, of whom the question names one: 甲、乙两校招收800名."""
-    if question.kind != FIGURE or not evidence.highlights or _RATE.search(evidence.clause):
+    if question.kind != FIGURE or not evidence.highlights or _RATE.search(evidence.clause) or "分别" in evidence.text:
         return False
     text = squeeze(question.text)
     names = tuple(term.text for term in question.terms if term.is_name)

@@ -16,7 +16,7 @@ FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
 )  # fmt: skip
 
 ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (LIST, re.compile(r"哪些|哪[两二三四五六七八九十几\d]+|有哪|有啥|都有|名单|列举|列出|哪几|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
+    (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+|有哪|有啥|都有|名单|列举|列出|哪几|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
                       r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
     (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?[天年月日]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
     (FIGURE, re.compile(r"多少|几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
@@ -29,7 +29,7 @@ ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
 NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
     (DATE, re.compile(r"(?:日期|时间|年份|期限)(?:是|为|:)?(?:什么|多少)?[?？。]?$|截[止至](?:到)?(?:时间|日期)|\b(?:date|year|deadline)\b")),
     (FIGURE, re.compile(r"(?:占比|比例|比重|份额|总?额|总数|总量|总?人数|数量|金额|额度|规模|年龄|倍数|次数|门槛|上限|下限|数|率|价)(?:要求|限制)?(?:是|为|有|:)?(?:什么|多大)?[?？。]?$|百分之"
-                        r"|占比|比重|\bnumber of\b|\bpercent|\bshare of\b|\bwhat share\b|\bproportion\b|\bsize\b|\bamount\b|\bage\b|\btotal\b|\bratio\b|\btimes\b")),
+                        r"|占比|比重|\bnumber of\b|^what (?:is|are|was|were) the (?:[\w&-]+ ){0,3}(?:rate|intensity|mark|score|fee|price|cost|salary|budget|area|length|height|bonus|limit)\b|\bpercent|\bshare of\b|\bwhat share\b|\bproportion\b|\bsize\b|\bamount\b|\bage\b|\btotal\b|\bratio\b|\btimes\b")),
     (HOW, re.compile(r"措施|做法|打算|作用$|举措")),
     (WHETHER, re.compile(r"吗[？?。]?$|是否|是不是|有没有|能不能|可不可以|能否|可否|^(?:is|are|does|do|did|has|have|can|will|was|were)\b")),
 )  # fmt: skip
@@ -136,8 +136,13 @@ def _unit(folded: str) -> str:
     return match.group(1) if match and not _NO_UNIT.match(match.group(1)) else ""
 
 
+_MEASURE = (
+    "个|家(?![庭长属])|所(?!有)|份(?!额)|项(?!目)|类(?![别型])|种(?![类子植])|座(?![位谈])|位(?!置)|款(?!项)|名(?![单称字额])|条(?![件例款])"
+    "|件(?!数)|批(?![准发])|次(?!数)|场(?![所馆地景])|大(?![学赛会型])"
+)
+"""Measure words that are not the head of a noun: 项 of 哪项政策, not of 哪些项目."""
 _WANTED = re.compile(
-    r"(?:哪(?![里儿])(?:些|[一两二三四五六七八九十几\d]+)?(?:个|家|所|份|项|类|种|座|位|款|条|大)?|什么样?的?|啥|多少(?:个|家|所|份|项|类|种|座|位|名|条|件|批|次|场)?|几(?:个|家|所|份|项|类|种|座|位|名|条|件|批|次|场|大))"
+    rf"(?:哪(?![里儿])(?:些|[一两二三四五六七八九十几\d]+)?(?:{_MEASURE})?|什么样?的?|啥|多少(?:{_MEASURE})?|几(?:{_MEASURE}))"
     r"([\u3400-\u9fff]{1,12})"
 )
 
@@ -223,7 +228,7 @@ def _terms(folded: str) -> tuple[Term, ...]:
             continue
         if not any(character.isalnum() for character in word):
             continue
-        is_name = word_class in NAME_CLASSES or word_class == "eng"
+        is_name = (word_class in NAME_CLASSES and not _SUM_OR_RATE.search(word)) or word_class == "eng"
         terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
     return tuple(terms.values())
 
@@ -246,6 +251,8 @@ def _with_bodies(tagged: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]
             yield word, word_class
 
 
+_SUM_OR_RATE = re.compile(r"[费款金率额量价券税]$")
+"""How words end that the tagger may take for names: 安家费, 不良率."""
 _ONE_OF = re.compile(r"一[年月天周次份条趟个家项人台辆名件场户亩套]")
 """What something is told for each of, which documents say as 每年 or not at all."""
 

@@ -13,6 +13,7 @@ from app.answering.missing import (
     missing_focus,
     missing_name,
     missing_number,
+    missing_rate,
     missing_reason,
     missing_word,
     missing_year,
@@ -90,7 +91,9 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         ),
         missing_wanted=missing_wanted(question, near if asks_figure else sentence)
         * (IN_TITLE if asks_figure and question.wanted and question.wanted in headings + title else 1),
-        missing_focus=0.0 if asks_figure and evidence.fit > 0 else missing_focus(question, sentence + headings + home),
+        missing_focus=missing_rate(question, sentence + headings)
+        if asks_figure and evidence.fit > 0
+        else missing_focus(question, sentence + headings + home),
         missing_word=max(missing_word(question, context), OTHERS * others.is_of_another_kind(question, context)),
         missing_reason=missing_reason(question, sentence),
         aggregate=max(

@@ -145,10 +145,15 @@ def _several(text: str, keys: Mapping[str, str]) -> list[tuple[str, str]]:
     )
 
 
+_ORDER_NUMBER = re.compile(r"第\s*\d+\s*号")
+"""How an order is numbered, below the line 某某人民政府令."""
+
+
 def _unlabelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
     """Yield the 文号 that stands alone in a line, the date, and who printed the document when."""
     for i, line in enumerate(lines):
-        if DOCUMENT_NUMBER.fullmatch(line.text):
+        is_order = i > 0 and _ORDER_NUMBER.fullmatch(line.text) and lines[i - 1].text.endswith("令")
+        if is_order or DOCUMENT_NUMBER.fullmatch(line.text):
             yield Field(NUMBER, line.text, _span(lines, starts, i))
         elif match := _PRINTED_LINE.match(line.text):
             above = lines[i - 1].text if i else ""
