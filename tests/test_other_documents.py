@@ -1,4 +1,4 @@
-"""Asking documents that are not the reply: invented notices, replies, rules, a report and minutes, two at a time.
+"""Asking documents that are not the reply: invented notices, replies, rules, reports, minutes and announcements, two at a time.
 
 questions.tsv has a question and what its answer must hold (several parts with commas), or REFUSE, a line each.
 """
@@ -24,7 +24,7 @@ REFUSE = "REFUSE"
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Answer]]:
     """What each question of a pair of documents must be answered with, and the answer."""
     corpus, index = tmp_path_factory.mktemp("corpus"), tmp_path_factory.mktemp("index")
-    for path in request.param.glob("*.txt"):
+    for path in (*request.param.glob("*.txt"), *request.param.glob("*.md")):
         (corpus / path.name).write_bytes(path.read_bytes())
     settings = Settings(corpus=str(corpus), index=str(index))
     build(settings)

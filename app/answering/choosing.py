@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from app.answering import spans
-from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of
+from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of, wanted_figures
 from app.answering.kinds import LOOKS, missing_wanted
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LATER, LIST, YEAR, Question, Term
@@ -108,8 +108,28 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         opens=_opens(question, said),
         defines=defines,
         of_kind=1 - min(1.0, missing_wanted(question, said)),
-        located=passage.reading.share(inside.start, inside.end) if passage.reading else 0.0,
+        located=_located(question, passage, inside, text),
     )
+
+
+def _located(question: Question, passage: Passage, inside: Span, sentence: str) -> float:
+    """Return the reader's share of a sentence, little where it reads a figure of another kind than is asked for."""
+    share = passage.reading.share(inside.start, inside.end) if passage.reading else 0.0
+    read = short_answer(question.original, passage, inside) if question.kind == FIGURE and share else None
+    return share * MISREAD if read and _is_misread(question, sentence[read[0] : read[1]]) else share
+
+
+MISREAD = 0.1
+"""How much of the reader's word counts where it points at a figure of another kind."""
+_FIRM_KINDS = (spans.MONEY, spans.PERCENT, spans.AGE)
+"""Kinds of figure that nothing but one of them can be."""
+
+
+def _is_misread(question: Question, read: str) -> bool:
+    """Tell what the reader takes for a sum, a share or an age and is none."""
+    wanted = wanted_figures(question)
+    kinds = {figure.kind for figure in spans.find_figures(read)}
+    return wanted[0] in _FIRM_KINDS and bool(kinds) and not kinds & set(wanted)
 
 
 def _seen(question: Question, sentence: str) -> str:
@@ -160,6 +180,8 @@ def _short_answers(
     if read is None:
         return found
     words = sentence[read[0] : read[1]]
+    if question.kind == FIGURE and found and _is_misread(question, words):
+        return found
     if question.kind == LIST and found and (_COUNTED.match(words) or (read[0] < found[0][1] and found[0][0] < read[1])):
         return found
     if question.kind not in (FIGURE, DATE) or not found:

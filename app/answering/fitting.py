@@ -3,9 +3,12 @@
 import re
 from collections.abc import Sequence
 
+import rjieba
+
 from app.answering import spans
-from app.answering.matching import coverage, squeeze
+from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, Question
+from app.text import fold
 
 WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"倍"), (spans.TIMES,)),
@@ -132,6 +135,7 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
         or is_in_title
         or is_of_list
         or (figure.kind == spans.COUNT and _excludes(question.unit[:1], figure.unit[:1]))
+        or (figure.unit == "个" and _is_of_other_things(question, sentence[figure.end :]))
         or (asks_day and _ONLY_YEAR.fullmatch(text))
     )
 
@@ -144,6 +148,14 @@ def _excludes(asked: str, told: str) -> bool:
     """Tell measure words of which one never stands for the other: 辆 and 处."""
     groups = [next((group for group in _MEASURES if unit and unit in group), "") for unit in (asked, told)]
     return "" not in groups and groups[0] != groups[1]
+
+
+def _is_of_other_things(question: Question, behind: str) -> bool:
+    """Tell a figure with 个 before a noun that the question does not have, where it asks in 家 or 辆: 76个项目."""
+    if not any(question.unit.startswith(tuple(group)) for group in _MEASURES):
+        return False
+    noun, word_class = next(iter(rjieba.tag(fold(behind[:6]).lstrip())), ("", "x"))
+    return word_class == "n" and len(noun) > 1 and match_term(noun, squeeze(question.text)) == 0
 
 
 def _of_unit(question: Question, figures: list[spans.ShortAnswer]) -> list[spans.ShortAnswer]:

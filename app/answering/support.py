@@ -26,6 +26,8 @@ OTHERS = 2.0
 
 IN_TITLE = 0.4
 """How much of a missing noun still counts where a figure is asked for and the headings name what it counts."""
+CONTRARY = 2.0
+"""What it counts as a missing number that a sentence tells it of the contrary: 正高级 where 副高级 is asked for."""
 GROUP = 2.0
 """What it counts as a sum that a number is told of several by name: 甲、乙两院开放1260张."""
 
@@ -86,7 +88,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_year=missing_year(question, sentence, context, document),
         missing_number=max(
             missing_number(question, sentence, context),
-            float(others.is_contrary(question, sentence)),
+            CONTRARY * others.is_contrary(question, sentence),
             float(others.counts_otherwise(question, sentence + context + title)),
         ),
         missing_wanted=missing_wanted(question, near if asks_figure else sentence)
