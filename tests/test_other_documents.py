@@ -1,6 +1,7 @@
 """Asking documents that are not the reply: invented notices, replies, rules, reports, minutes and announcements, two at a time.
 
-questions.tsv has a question and what its answer must hold (several parts with commas), or REFUSE, a line each.
+questions.tsv has a question and what its answer must hold (several parts with commas), or REFUSE, a line each. A
+question behind >> follows up the one before it.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from app.answering.matching import squeeze
 from app.assistant import Assistant
 from app.building import build
 from app.config import Settings
-from app.types import Answer
+from app.types import Answer, Turn
 from tests.test_assistant import check_promises
 
 pytestmark = pytest.mark.model
@@ -30,10 +31,15 @@ def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     build(settings)
     assistant = Assistant.open(settings)
     lines = (request.param / "questions.tsv").read_text(encoding="utf-8").splitlines()
-    answers = [(wanted, assistant.ask(question)) for question, wanted in (line.split("\t") for line in lines)]
+    answers = [(wanted, _ask(assistant, question)) for question, wanted in (line.split("\t") for line in lines)]
     for _, answer in answers:
         check_promises(answer, assistant)
     return answers
+
+
+def _ask(assistant: Assistant, question: str) -> Answer:
+    *earlier, last = question.split(">>")
+    return assistant.ask(last, [Turn(text, assistant.ask(text).text) for text in earlier])
 
 
 def is_right(wanted: str, answer: Answer) -> bool:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import rjieba
+
 from app.answering.metadata import asked_keys
 from app.answering.question import OPEN, QUESTION_WORDS, YEAR, Question, Term, has_question_word, parse_question
 from app.text import fold
@@ -129,12 +131,21 @@ def split_parts(question: str) -> list[str]:
         ):
             parts += [pair["first"], pair["second"] + pair["rest"]]
         elif pair and not asked_keys(fold(text)):
-            shared = re.sub(r"^.*?(?=的|$)", "", pair["second"]) + pair["rest"]
+            shared = _shared_by_both(pair["first"], pair["second"]) + pair["rest"]
             parts += [pair["first"] + shared, pair["second"] + pair["rest"]]
         else:
             parts.append(text)
     parts = [part for part in parts if parse_question(part).terms or asked_keys(fold(part))]
     return parts[:MAX_PARTS] if len(parts) > 1 else [question]
+
+
+def _shared_by_both(first: str, second: str) -> str:
+    """Return what stands behind the second of a pair and belongs to both: 经费 of 基础研究和应用研究经费."""
+    if "的" in second:
+        return second[second.index("的") :]
+    ends = [i for i in range(1, len(second)) if second[i - 1] == first[-1] and abs(i - len(first)) <= 2]
+    nearest = min(ends, key=lambda i: abs(i - len(first)), default=None)
+    return second[nearest:] if nearest else second[len(rjieba.cut(second)[0]) :] if len(rjieba.cut(first)) == 1 else ""
 
 
 def parse_parts(question: str) -> list[Question]:

@@ -49,7 +49,7 @@ ASKS: dict[str, re.Pattern[str]] = {
 }  # fmt: skip
 """How each field is asked for, over the folded question."""
 
-WHY = re.compile(r"(?<![名称译定评选分])为什么(?!时)|为何|为啥|凭什么|怎么会|\bwhy\b")
+WHY = re.compile(r"(?<![名称译定评选分])为什么(?!时)|为何|为啥|凭什么|怎么会|原因|\bwhy\b")
 """Such a question wants a reason, which no field gives."""
 
 ABOUT_DOCUMENT = re.compile(

@@ -98,5 +98,11 @@ def missing_rate(question: Question, sentence: str) -> float:
 
 
 def missing_reason(question: Question, sentence: str) -> float:
-    """Return how much a sentence lacks of what a why-question takes for granted."""
+    """Return how much a sentence lacks of what a why-question takes for granted, GRAVE where that is a grave deed."""
     return 1 - coverage(question.terms, sentence) if WHY.search(question.text) else 0.0
+
+
+def lacks_deed(question: Question, context: str) -> bool:
+    """Tell a passage that has nothing of the grave deed or the loss that a question takes for granted: 停办, 减少."""
+    deeds = words("losses") | (words("grave") if WHY.search(question.text) else frozenset())
+    return any(deed in question.text and match_term(deed, context) < ABBREVIATION for deed in deeds)

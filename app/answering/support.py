@@ -10,6 +10,7 @@ from app.answering.kinds import missing_wanted
 from app.answering.lexicon import words
 from app.answering.matching import squeeze
 from app.answering.missing import (
+    lacks_deed,
     missing_focus,
     missing_name,
     missing_number,
@@ -26,6 +27,8 @@ OTHERS = 2.0
 
 IN_TITLE = 0.4
 """How much of a missing noun still counts where a figure is asked for and the headings name what it counts."""
+DEED = 3.0
+"""What it counts as a missing word that a passage says nothing of the deed or loss that a question takes for granted."""
 CONTRARY = 2.0
 """What it counts as a missing number that a sentence tells it of the contrary: 正高级 where 副高级 is asked for."""
 GROUP = 2.0
@@ -96,7 +99,11 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_focus=missing_rate(question, sentence + headings)
         if asks_figure and evidence.fit > 0
         else missing_focus(question, sentence + headings + home),
-        missing_word=max(missing_word(question, context), OTHERS * others.is_of_another_kind(question, context)),
+        missing_word=max(
+            missing_word(question, context),
+            OTHERS * others.is_of_another_kind(question, context),
+            DEED * lacks_deed(question, context),
+        ),
         missing_reason=missing_reason(question, sentence),
         aggregate=max(
             float(others.is_sum_of_all(question, sentence, near if asks_figure else sentence)),
