@@ -21,6 +21,10 @@ MIN_CHARS = 6
 """Shorter sentences answer nothing by themselves (labels and lines of the document's fields are answered elsewhere)."""
 
 
+LEAD_CHARS = 40
+"""What leads in (现将有关事项通知如下：) says something itself if it is longer: who decided it, on what grounds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A sentence that may answer. Every score is higher for better evidence."""
@@ -66,14 +70,18 @@ class Evidence:
 def sentences_of(passage: Passage, document: Document) -> list[Span]:
     """Return the sentences and semicolon clauses of a passage, without the mark that ends a clause.
 
-    Questions answer nothing, nor does what leads in anything but a list.
+    Questions answer nothing, nor does what only leads in, but for a list.
     """
     return [
         Span(span.start, span.end - 1) if document.text[span.end - 1] in "；;" else span
         for span in split_sentences(document.text, passage.chunk.span, clauses=True)
         if len(span.of(document.text)) >= MIN_CHARS
         and not is_question(span.of(document.text))
-        and (not leads_in(span.of(document.text)) or items_after(document.text, span))
+        and (
+            not leads_in(span.of(document.text))
+            or len(span.of(document.text)) > LEAD_CHARS
+            or items_after(document.text, span)
+        )
     ]
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, weigh
 from app.answering.conversation import parse_parts
 from app.answering.fitting import fit_of
+from app.answering.matching import squeeze
 from app.answering.metadata import answer_from_fields
+from app.answering.others import is_contrary
 from app.answering.outline import answer_from_outline
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
 from app.answering.support import THRESHOLD, probability, support_of
@@ -32,6 +34,13 @@ TOPIC_SENTENCE = 30
 
 FIT_WEIGHT = {FIGURE: 2.0, DATE: 2.0, WHERE: 3.5}
 """What it counts that a sentence holds the kind of answer that is asked for, where that can be told for sure."""
+
+CONTRARY = 3.0
+"""What it costs a sentence that it tells of the contrary: 首套 where 二套 is asked for."""
+MISLED = 0.4
+"""How much of the reader's word counts for a figure where another one has MANY_MORE of the question's words (a share of
+their weight) next to it. The reader takes the figure of another thing of the same paragraph for the answer."""
+MANY_MORE, SURE_FIGURE = 0.3, 0.5
 
 Similarity = Callable[[str, Sequence[str]], Vectors]
 """Cosines of a question and sentences, float32 (n,)."""
@@ -169,10 +178,21 @@ def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
         + 0.4 * e.opens
         + 2.0 * e.defines
         + 1.5 * e.of_kind
-        + READ_WEIGHT * e.read
+        + READ_WEIGHT * e.read * (MISLED if _is_outdone(question, e, evidence) else 1)
+        - CONTRARY * is_contrary(question, squeeze(e.text))
         for e in evidence
     ]
     return np.array(scores, dtype=np.float32)
+
+
+def _is_outdone(question: Question, one: Evidence, evidence: Sequence[Evidence]) -> bool:
+    """Tell a sentence with a figure beside which another one of its passage has one and many more of the question's words."""
+    return question.kind == FIGURE and any(
+        other.passage.chunk.id == one.passage.chunk.id
+        and other.lexical > one.lexical + MANY_MORE
+        and other.fit > SURE_FIGURE
+        for other in evidence
+    )
 
 
 def _companions(question: Question, best: Evidence, evidence: Sequence[Evidence]) -> list[Evidence]:

@@ -102,8 +102,8 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
     figures = _of_unit(question, [f for f in found if f.kind in wanted and _may_answer(question, sentence, f)])
     if not figures:
-        free = _FREE.search(sentence) if spans.MONEY in wanted and _ASKS_PRICE.search(question.text) else None
-        return (0.7, (free.span(),)) if free else (0.0, ())
+        free = _FREE.search(sentence) if spans.MONEY in wanted and _ASKS_SUM.search(question.text) else None
+        return (0.3, (free.span(),)) if free else (0.0, ())
     scores = [_figure_score(question, sentence, figure, wanted) for figure in figures]
     best = max(scores)
     likeliest = figures[scores.index(best)]
@@ -114,9 +114,10 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
 
 
 _FREE = re.compile(
-    r"免费|免(?:收|交|缴)[\u3400-\u9fff]{0,4}费|(?:不|无需|无须|不得|不再)(?:另)?(?:收取?|缴纳?|交纳?|支付)(?:任何)?[\u3400-\u9fff]{0,2}费用?"
+    r"免费|免(?:收|交|缴)[\u3400-\u9fff]{0,4}费|(?:不|无需|无须|不得|不再)(?:另)?(?:收取?|缴纳?|交纳?|支付)(?:任何)?[\u3400-\u9fff]{0,2}费用?|全额|据实"
 )
-_ASKS_PRICE = re.compile(r"钱|费|价|收")
+"""What a sum may be told by without a figure: 不收取费用, 全额."""
+_ASKS_SUM = re.compile(r"钱|费|价|收|多少(?![个家项人名])")
 
 
 def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) -> bool:
