@@ -178,6 +178,38 @@ def test_the_site_where_one_applies_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "sentence", "answer"),
+    [
+        ("报名费多少钱？", "报名不收取费用。", "不收取费用"),
+        ("公租房租金可提取多少？", "公租房租金可全额提取。", "全额"),
+    ],
+)
+def test_a_sum_may_be_told_without_a_figure(question: str, sentence: str, answer: str) -> None:
+    _, ((start, end),) = fit_of(parse_question(question), sentence)
+    assert sentence[start:end] == answer
+
+
+def test_what_leads_in_and_says_something_is_read() -> None:
+    text = "为支持住房需求，经市住房公积金管理委员会第四届第九次会议审议通过，现就调整有关事项通知如下："
+    document = Document("d", "通知", text)
+    passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1)
+    assert [span.of(text) for span in sentences_of(passage, document)] == [text]
+
+
+def test_a_share_is_not_read_where_a_sum_is_asked_for() -> None:
+    sentence = "经费支出所占比重为81.2%。"
+    marks = np.full((len(sentence), 2), -20.0, np.float32)
+    start = sentence.index("81.2%")
+    marks[start, 0] = marks[start + 4, 1] = 0.0
+    places = np.array([(i, i + 1) for i in range(len(sentence))], np.int32)
+    span = Span(0, len(sentence))
+    passage = Passage(Chunk("c", "d", span, sentence, ()), 1.0, 1, reading=Reading(1.0, 1.0, places, marks))
+    document = Document("d", "通知", sentence)
+    share, total = (weigh(parse_question(q), passage, span, document).located for q in ("比重多大？", "支出多少钱？"))
+    assert total < share / 5
+
+
+@pytest.mark.parametrize(
     ("question", "sentence", "read", "shown"),
     [
         ("提供哪几种语言服务？", "提供英语、日语、韩语三种语言服务。", "三种语言", "英语、日语、韩语"),

@@ -40,6 +40,11 @@ def test_counts_a_match_by_how_literal_it_is(term: str, text: str, score: float)
     assert match_term(term, squeeze(text)) == pytest.approx(score)
 
 
+def test_words_for_sums_match_by_what_is_paid_for() -> None:
+    assert match_term("安家费", "给予安家补贴50万元") == ABBREVIATION
+    assert match_term("报名费", "体检费用由单位承担") == 0
+
+
 def test_a_number_matches_only_as_a_whole() -> None:
     assert match_number("1", "共1项")
     assert not match_number("1", "2018年")

@@ -5,7 +5,18 @@ import pytest
 from app.answering.choosing import weigh
 from app.answering.kinds import FIRM
 from app.answering.question import parse_question
-from app.answering.support import GROUP, OTHERS, THRESHOLD, WEIGHTS, Support, probability, support_of
+from app.answering.support import (
+    CONTRARY,
+    DEED,
+    GROUP,
+    IN_TITLE,
+    OTHERS,
+    THRESHOLD,
+    WEIGHTS,
+    Support,
+    probability,
+    support_of,
+)
 from app.loading import make_document
 from app.types import Chunk, Document, Passage, Span
 
@@ -95,7 +106,7 @@ def test_a_passage_about_others_is_told(document: Document) -> None:
     ("question", "sentence", "objection"),
     [
         ("硕士的安家费是多少？", "（一）博士：安家费40万元。", "missing_name"),
-        ("下半年投资多少？", "上半年投资142.7亿元。", "missing_number"),
+        ("科创贷的不良率是多少？", "科创贷平均利率3.65%。", "missing_focus"),
         ("四居室有多少套？", "一居室840套、两居室360套。", "missing_number"),
     ],
 )
@@ -113,6 +124,39 @@ def test_what_is_told_of_others_is_no_answer(question: str, sentence: str, objec
 )
 def test_a_figure_of_several_is_not_that_of_one(question: str, sentence: str) -> None:
     assert support(question, sentence, Document("d", "通知", f"标题\n{sentence}")).aggregate == GROUP
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [("下半年投资多少？", "上半年投资142.7亿元。"), ("副高级职称补贴多少？", "正高级职称补贴80万元。")],
+)
+def test_the_contrary_is_no_answer(question: str, sentence: str) -> None:
+    assert support(question, sentence, Document("d", "通知", f"标题\n{sentence}")).missing_number == CONTRARY
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "missing"),
+    [
+        ("独角兽企业减少了几家？", "拥有独角兽企业3家。", DEED),
+        ("基金为什么停办？", "基金总规模50亿元。", DEED),
+        ("什么情况会取消资格？", "连续两年不合格的，取消资格。", 0),
+        ("周期缩短了多少？", "周期压缩至18天。", 0),
+    ],
+)
+def test_a_deed_that_nothing_tells_of_is_seen(question: str, sentence: str, missing: float) -> None:
+    found = support(question, sentence, Document("d", "通知", f"标题\n{sentence}")).missing_word
+    assert (found >= DEED) == (missing == DEED)
+
+
+def test_a_rate_may_be_told_by_its_verb() -> None:
+    sentence = "科创贷余额增长22.8%。"
+    assert support("科创贷的增长率是多少？", sentence, Document("d", "通知", f"标题\n{sentence}")).missing_focus == 0
+
+
+def test_a_noun_in_the_title_is_half_there() -> None:
+    sentence = "每家企业每年最高30万元。"
+    document = Document("d", "创新券管理办法", f"创新券管理办法\n{sentence}")
+    assert 0 < support("每家企业最多领多少创新券？", sentence, document).missing_wanted == IN_TITLE
 
 
 def test_a_document_number_is_known_by_its_look() -> None:

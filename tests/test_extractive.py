@@ -1,0 +1,43 @@
+"""In what order the sentences of a passage are taken for the answer."""
+
+import numpy as np
+import pytest
+
+from app.answering.choosing import weigh
+from app.answering.extractive import rank_scores
+from app.answering.question import parse_question
+from app.types import Chunk, Document, Passage, Reading, Span
+
+
+def ranked(question: str, *sentences: str, read: str = "") -> list[str]:
+    """Return the sentences of one passage, likeliest first. `read` is what the reader takes for the answer."""
+    text = "".join(sentences)
+    marks = np.full((len(text), 2), -20.0, np.float32)
+    start = text.index(read)
+    marks[start, 0] = marks[start + len(read) - 1, 1] = 0.0
+    reading = Reading(1.0, 1.0, np.array([(i, i + 1) for i in range(len(text))], np.int32), marks) if read else None
+    passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1, reading=reading)
+    document, parsed = Document("d", "通知", text), parse_question(question)
+    starts = [text.index(sentence) for sentence in sentences]
+    spans = [Span(start, start + len(sentence)) for start, sentence in zip(starts, sentences, strict=True)]
+    scores = rank_scores(parsed, [weigh(parsed, passage, span, document) for span in spans])
+    return [sentences[int(i)] for i in np.argsort(-scores)]
+
+
+@pytest.mark.parametrize(
+    ("question", "right", "wrong"),
+    [
+        ("二套房首付比例是多少？", "第二套住房首付比例为30%。", "首套住房的首付比例是20%。"),
+        ("在哪里申领创新券？", "企业通过“科创在线”平台申领。", "申领创新券的团队应当入驻孵化器。"),
+        ("运营机构是哪家？", "生产力中心（以下简称“运营机构”）受托运营。", "运营机构每季度受理一次，由市科技局审定。"),
+        ("全市有多少个起降点？", "全市现有起降点17个。", "到2027年，全市起降点要达到200个。"),
+    ],
+)
+def test_the_sentence_that_answers_comes_first(question: str, right: str, wrong: str) -> None:
+    assert ranked(question, wrong, right)[0] == right
+
+
+def test_the_reader_decides_between_equals_but_not_against_the_words_of_the_question() -> None:
+    single, double, talents = "单职工家庭最高贷款70万元。", "双职工家庭最高贷款100万元。", "高层次人才最高可贷150万元。"
+    assert ranked("家庭最高贷款多少万元？", single, double, read="100万元")[0] == double
+    assert ranked("单职工家庭最高贷款多少万元？", single, talents, read="150万元")[0] == single
