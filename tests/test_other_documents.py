@@ -50,6 +50,6 @@ def is_right(wanted: str, answer: Answer) -> bool:
 
 
 def test_most_questions_are_answered_rightly_or_refused(asked: list[tuple[str, Answer]]) -> None:
-    """A floor below what is measured (.88 to .98): the rules were mended on these documents, new ones fare worse."""
+    """A floor below what is measured (.90 to .99): the rules were mended on these documents, new ones fare worse."""
     wrong = [f"{answer.question} → {answer.text}" for wanted, answer in asked if not is_right(wanted, answer)]
     assert len(wrong) <= 0.15 * len(asked), "\n".join(wrong)

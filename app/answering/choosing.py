@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from app.answering import spans
-from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of, wanted_figures
+from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of
 from app.answering.kinds import LOOKS, missing_wanted
 from app.answering.matching import coverage, match_term, squeeze
-from app.answering.question import DATE, FIGURE, LATER, LIST, YEAR, Question, Term
-from app.answering.short_answer import short_answer
+from app.answering.question import FIGURE, LATER, YEAR, Question, Term
+from app.answering.short_answer import agreed, is_misread, short_answer
 from app.loading import fields as keys
 from app.text import is_question, is_topic, items_after, lead_of, leads_in, split_sentences, unnumbered
 from app.types import Document, Passage, Span
@@ -19,8 +18,6 @@ READ_PASSAGES = 6
 """How many of the best passages are read sentence by sentence."""
 MIN_CHARS = 6
 """Shorter sentences answer nothing by themselves (labels and lines of the document's fields are answered elsewhere)."""
-
-
 LEAD_CHARS = 40
 """What leads in (现将有关事项通知如下：) says something itself if it is longer: who decided it, on what grounds."""
 
@@ -101,6 +98,7 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
     fit, highlights = fit_of(question, text)
     defines, called = _defined(question, text)
     inside = Span(span.start - passage.chunk.span.start, span.end - passage.chunk.span.start)
+    read = short_answer(question.original, passage, inside)
     return Evidence(
         passage=passage,
         span=span,
@@ -111,33 +109,22 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         fit=fit,
         year=_year_match(question, squeeze(text), squeeze(document.title)),
         time=_time_match(question, text, passage.chunk.heading),
-        highlights=called
-        or _short_answers(question, text, short_answer(question.original, passage, inside), highlights, fit),
+        highlights=called or agreed(question, text, read, highlights, fit),
         opens=_opens(question, said),
         defines=defines,
         of_kind=1 - min(1.0, missing_wanted(question, said)),
-        located=_located(question, passage, inside, text),
+        located=_located(question, passage, inside, text[read[0] : read[1]] if read else ""),
     )
 
 
-def _located(question: Question, passage: Passage, inside: Span, sentence: str) -> float:
-    """Return the reader's share of a sentence, little where it reads a figure of another kind than is asked for."""
+def _located(question: Question, passage: Passage, inside: Span, read: str) -> float:
+    """Return the reader's share of a sentence, little where what it `read` is a figure of another kind than is asked for."""
     share = passage.reading.share(inside.start, inside.end) if passage.reading else 0.0
-    read = short_answer(question.original, passage, inside) if question.kind == FIGURE and share else None
-    return share * MISREAD if read and _is_misread(question, sentence[read[0] : read[1]]) else share
+    return share * MISREAD if is_misread(question, read) else share
 
 
 MISREAD = 0.1
 """How much of the reader's word counts where it points at a figure of another kind."""
-_FIRM_KINDS = (spans.MONEY, spans.PERCENT, spans.AGE)
-"""Kinds of figure that nothing but one of them can be."""
-
-
-def _is_misread(question: Question, read: str) -> bool:
-    """Tell what the reader takes for a sum, a share or an age and is none."""
-    wanted = wanted_figures(question)
-    kinds = {figure.kind for figure in spans.find_figures(read)}
-    return wanted[0] in _FIRM_KINDS and bool(kinds) and not kinds & set(wanted)
 
 
 def _seen(question: Question, sentence: str) -> str:
@@ -165,48 +152,6 @@ def _defined(question: Question, sentence: str) -> tuple[float, tuple[tuple[int,
         return 0.0, ()
     called = re.search(rf"([^，,。；;、：:（(\s]{{2,40}})[（(](?:以下)?统?简?称为?[“「]?{thing}", sentence)
     return 1.0, (called.span(1),) if called else ()
-
-
-_COUNTED = re.compile(r"[两二三四五六七八九十\d]+[个种类项大家]")
-"""A reader's short answer that only counts what the list names: 三种语言."""
-_SAYS_MORE = re.compile(r"[^\W的]")
-LONGER = 8
-"""A figure with so many more characters around it is no short answer any more."""
-
-
-def _short_answers(
-    question: Question,
-    sentence: str,
-    read: tuple[int, int] | None,
-    found: tuple[tuple[int, int], ...],
-    fit: float,
-) -> tuple[tuple[int, int], ...]:
-    """Return the reader's short answer or the rules'. Where a figure or a date is asked for, the rules know better which
-    of several it is (the reply set: right for .82 against .54) and what unit it has, the reader better where a longer one
-    ends, unless it takes in another figure, or only marks. Where the reader's meets a list, the rules' is the list itself, whole and
-    without what leads up to it."""
-    if read is None:
-        return found
-    words = sentence[read[0] : read[1]]
-    if question.kind == FIGURE and found and _is_misread(question, words):
-        return found
-    if question.kind == LIST and found and (_COUNTED.match(words) or (read[0] < found[0][1] and found[0][0] < read[1])):
-        return found
-    if question.kind not in (FIGURE, DATE) or not found:
-        return (read,)
-    start, end = found[0]
-    is_around = read[0] <= start < end <= read[1]
-    is_mixed = is_around and (
-        len(spans.find_figures(words)) > 1 or not _SAYS_MORE.search(words.replace(sentence[start:end], ""))
-    )
-    if (start <= read[0] and read[1] <= end) or is_mixed:
-        return found
-    is_same = read[0] < end and start < read[1] and read[1] - read[0] <= end - start + LONGER
-    return (read,) if len(found) == 1 and (is_same or fit < UNSURE) else found
-
-
-UNSURE = 0.3
-"""How far the question's words stand from a figure that only looks like the answer."""
 
 
 _POINTS_BACK = re.compile(

@@ -1,9 +1,13 @@
-"""The short answer that the reader finds inside a sentence, without the words it repeats from the question."""
+"""The short answer inside a sentence: what the reader finds, without the question's words, set right by the rules."""
 
 import math
+import re
 
 import rjieba
 
+from app.answering import spans
+from app.answering.fitting import ANY_FIGURE, wanted_figures
+from app.answering.question import DATE, FIGURE, LIST, Question
 from app.text import BRACKETS, fold
 from app.types import Passage, Span
 
@@ -62,3 +66,56 @@ def _whole(text: str, start: int, end: int) -> tuple[int, int]:
         elif unopened < 0 and answer.startswith(opening):
             start += 1
     return start, end
+
+
+_COUNTED = re.compile(r"[两二三四五六七八九十\d]+[个种类项大家]")
+"""A reader's short answer that only counts what the list names: 三种语言."""
+_SAYS_MORE = re.compile(r"[^\W的]")
+LONGER = 8
+"""A figure with so many more characters around it is no short answer any more."""
+
+
+def agreed(
+    question: Question,
+    sentence: str,
+    read: tuple[int, int] | None,
+    found: tuple[tuple[int, int], ...],
+    fit: float,
+) -> tuple[tuple[int, int], ...]:
+    """Return the reader's short answer or the rules'. Where a figure or a date is asked for, the rules know better which
+    of several it is (the reply set: right for .82 against .54) and what unit it has, the reader better where a longer one
+    ends, unless it takes in another figure, or only marks. Where the reader's meets a list, the rules' is the list itself, whole and
+    without what leads up to it."""
+    if read is None:
+        return found
+    words = sentence[read[0] : read[1]]
+    if found and is_misread(question, words):
+        return found
+    if question.kind == LIST and found and (_COUNTED.match(words) or (read[0] < found[0][1] and found[0][0] < read[1])):
+        return found
+    if question.kind not in (FIGURE, DATE) or not found:
+        return (read,)
+    start, end = found[0]
+    is_around = read[0] <= start < end <= read[1]
+    is_mixed = is_around and (
+        len(spans.find_figures(words)) > 1 or not _SAYS_MORE.search(words.replace(sentence[start:end], ""))
+    )
+    if (start <= read[0] and read[1] <= end) or is_mixed:
+        return found
+    is_same = read[0] < end and start < read[1] and read[1] - read[0] <= end - start + LONGER
+    return (read,) if len(found) == 1 and (is_same or fit < UNSURE) else found
+
+
+UNSURE = 0.3
+"""How far the question's words stand from a figure that only looks like the answer."""
+
+
+_FIRM_KINDS = (spans.MONEY, spans.PERCENT, spans.AGE)
+"""Kinds of figure that nothing but one of them can be."""
+
+
+def is_misread(question: Question, read: str) -> bool:
+    """Tell what the reader takes for a sum, a share or an age and is a figure of another kind."""
+    wanted = wanted_figures(question) if question.kind == FIGURE else ANY_FIGURE
+    kinds = {figure.kind for figure in spans.find_figures(read)}
+    return wanted[0] in _FIRM_KINDS and bool(kinds) and not kinds & set(wanted)
