@@ -1,6 +1,7 @@
 """Whether a sentence tells it of others than the question asks about: a sum of all, another item, the contrary."""
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 from app.answering.choosing import Evidence
@@ -78,11 +79,18 @@ def is_of_another_kind(question: Question, context: str) -> bool:
 
 def is_contrary(question: Question, sentence: str) -> bool:
     """Tell a sentence that says the contrary: 上半年 where the question says 下半年."""
-    for group in words("contraries"):
-        asked, told = ({word for word in group.split("/") if word in text} for text in (question.text, sentence))
-        if asked and told and not asked & told:
-            return True
-    return False
+    return any(
+        any(word in sentence for word in excluded) and not any(word in sentence for word in asked)
+        for asked, excluded in _contraries_of(question.text)
+    )
+
+
+@lru_cache(maxsize=256)
+def _contraries_of(text: str) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+    """Return the words of a question that exclude others, with those."""
+    groups = [frozenset(group.split("/")) for group in words("contraries")]
+    asked = [frozenset(word for word in group if word in text) for group in groups]
+    return tuple((said, group - said) for said, group in zip(asked, groups, strict=True) if said)
 
 
 def counts_otherwise(question: Question, context: str) -> bool:
