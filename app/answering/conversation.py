@@ -8,6 +8,7 @@ import rjieba
 
 from app.answering.metadata import asked_keys
 from app.answering.question import OPEN, QUESTION_WORDS, YEAR, Question, Term, has_question_word, parse_question
+from app.loading.fields import DOCUMENT_NUMBER
 from app.text import fold
 from app.types import Turn
 
@@ -46,12 +47,12 @@ def stand_alone(question: str, history: Sequence[Turn]) -> str:
         if turn_question == question.strip():
             return question
     if not history or not _needs_history(question):
-        return question
+        return _of_same_document(question, history)
     previous = stand_alone(history[-1].question, history[:-1])
     core = _COMPARED.sub("", _TRAILING.sub("", _LEADING.sub("", question.strip())))
     asked = parse_question(core)
     if asked_keys(asked.text) and not _PRONOUN.search(core):
-        return core
+        return _of_same_document(core, history)
     if asked.kind == OPEN:
         return _with_attribute(core, previous) if _ATTRIBUTE.search(core) else _with_other_name(core, asked, previous)
     core = _PRONOUN.sub("", core).lstrip("的 ")
@@ -59,6 +60,15 @@ def stand_alone(question: str, history: Sequence[Turn]) -> str:
     return f"{_subject(previous) if own_words else _content(previous)} {core}"
 
 
+def _of_same_document(question: str, history: Sequence[Turn]) -> str:
+    """Return a question for a field (抄送给谁了) with the document that the conversation named last."""
+    if not asked_keys(fold(question)) or _NAMES_DOCUMENT.search(question):
+        return question
+    named = [match.group() for turn in history if (match := _NAMES_DOCUMENT.search(turn.question))]
+    return f"{named[-1]} {question}" if named else question
+
+
+_NAMES_DOCUMENT = re.compile(rf"{DOCUMENT_NUMBER.pattern}|《[^》]+》")
 _NUMERAL = re.compile(r"[\d一二三四五六七八九十几]")
 
 

@@ -102,7 +102,7 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
     for label in labels:
         rest = rest.replace(fold(label), " ")
     asked = [*labels, *asked_keys(rest)]
-    for document in _of_genre(question.text, documents):
+    for document in _called(question.text, documents):
         present = [field for key in asked if (field := document.field(key)) and field.span.end > field.span.start]
         others = _others(question, asked)
         if present and _is_about(question, others, document):
@@ -113,8 +113,14 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
     return found
 
 
-def _of_genre(text: str, documents: Sequence[Document]) -> Sequence[Document]:
-    """Return the documents whose title ends as a question calls them (这份通知的文号), all of them if none does."""
+def _called(text: str, documents: Sequence[Document]) -> Sequence[Document]:
+    """Return the documents that a question calls by their number, or as their titles end (这份通知), all if it calls none.
+
+    A number that no document has calls none of them.
+    """
+    numbered = [d for d in documents if (number := d.field(keys.NUMBER)) and squeeze(number.value) in squeeze(text)]
+    if numbered or keys.DOCUMENT_NUMBER.search(text):
+        return numbered
     genres = set(_GENRE.findall(text))
     called = [document for document in documents if genres & set(_GENRE.findall(document.title)[-1:])]
     return called or documents
