@@ -78,7 +78,8 @@ def _needs_history(question: str) -> bool:
         return True
     asked = parse_question(text)
     says_little = sum(term.weight for term in asked.terms) < SAYS_LITTLE and not asked_keys(asked.text)
-    return bool(_PRONOUN.search(text)) or says_little or (bool(_POINTS_BACK.match(text)) and len(asked.terms) <= 3)
+    has_subject = len(asked.terms) > 3 or any(term.is_name for term in asked.terms)
+    return bool(_PRONOUN.search(text)) or says_little or (bool(_POINTS_BACK.match(text)) and not has_subject)
 
 
 _SUBJECT_END = re.compile(r"是(?!否)|由|有(?!关)|在(?!线)|为(?!了)|多少|多大|几|哪|谁|什么|啥|如何|怎|何时|呢")
