@@ -98,7 +98,7 @@ def missing_rate(question: Question, sentence: str) -> float:
 
 
 def missing_reason(question: Question, sentence: str) -> float:
-    """Return how much a sentence lacks of what a why-question takes for granted, GRAVE where that is a grave deed."""
+    """Return how much a sentence lacks of what a why-question takes for granted."""
     return 1 - coverage(question.terms, sentence) if WHY.search(question.text) else 0.0
 
 

@@ -160,7 +160,7 @@ def _wanted(folded: str) -> str:
     """
     match = _WANTED.search(folded)
     tagged = _tagged(match.group(1)) if match else ()
-    if not tagged or tagged[0][0] in _MEASURES:
+    if not tagged or tagged[0][0] in _NO_NOUN:
         return ""
     head, is_object = "", match is not None and match.group().startswith(("什么", "啥"))
     for (word, word_class), (following, _) in pairwise((*tagged, ("", ""))):
@@ -183,7 +183,7 @@ def _english_wanted(folded: str) -> str:
     return next((word for word in plurals if word in translations()), "")
 
 
-_MEASURES = frozenset("年月日天个家所份项类种座位款条大名件批次场")
+_NO_NOUN = frozenset("年月日天个家所份项类种座位款条大名件批次场")
 """What may stand behind 哪 without a noun: 哪年, 哪三项."""
 
 
