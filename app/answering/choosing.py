@@ -8,7 +8,7 @@ from functools import lru_cache
 from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of
 from app.answering.kinds import LOOKS, missing_wanted
 from app.answering.matching import coverage, match_term, squeeze
-from app.answering.question import FIGURE, LATER, YEAR, Question, Term
+from app.answering.question import COMPARED_WITH, FIGURE, LATER, YEAR, Question, Term
 from app.answering.short_answer import agreed, is_misread, short_answer
 from app.loading import fields as keys
 from app.text import is_question, is_topic, items_after, lead_of, leads_in, split_sentences, unnumbered
@@ -176,6 +176,7 @@ def _year_match(question: Question, sentence: str, title: str) -> float:
     span of years that holds it, -0.5 for other years."""
     if not question.years:
         return 0.0
+    sentence = COMPARED_WITH.sub(" ", sentence)
     ranges = [(int(a), int(b)) for a, b in YEARS.findall(sentence)]
     single = set(YEAR.findall(YEARS.sub(" ", sentence)))
     if all(year in single or (year in sentence and len(question.years) > 1) for year in question.years):

@@ -14,7 +14,7 @@ from app.answering.metadata import answer_from_fields
 from app.answering.others import is_contrary
 from app.answering.outline import answer_from_outline
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
-from app.answering.support import THRESHOLD, probability, support_of
+from app.answering.support import THRESHOLD, logit, probability, support_of
 from app.retrieval import standardise
 from app.text import is_topic, items_after, leads_in, unnumbered
 from app.types import Chunk, Document, Passage, Span, Store, Vectors
@@ -24,6 +24,11 @@ MAX_SENTENCES = 3
 MAX_TOPICS = 20
 COMPARED = 10
 """So many of the likeliest sentences are compared with the question by meaning: each costs an encoding."""
+WEIGHED = 4
+"""So many of these are then ordered with their support too: a sentence with no figure gives way to the next that has one."""
+SUPPORT_WEIGHT, MOST_LOGIT = 0.3, 4.0
+WEIGHED_LEAD = 10.0
+"""Keeps those that were weighed in front of the others."""
 DENSE_LEAD = 1.0
 """Keeps those that were compared in front of those that were not."""
 READ_WEIGHT = 5.0
@@ -160,8 +165,12 @@ def read(
     closest = np.argsort(-scores, kind="stable")[:COMPARED]
     cosines = similarity(question.original, [evidence[int(i)].text for i in closest])
     scores[closest] += 0.4 * standardise(cosines) + DENSE_LEAD
-    order = np.argsort(-scores, kind="stable")
     by_row = dict(zip(map(int, closest), map(float, cosines), strict=True))
+    for row in map(int, np.argsort(-scores, kind="stable")[:WEIGHED]):
+        one = replace(evidence[row], dense=by_row.get(row, 0.0))
+        support = support_of(question, one, documents[one.passage.chunk.document_id])
+        scores[row] += WEIGHED_LEAD + SUPPORT_WEIGHT * max(-MOST_LOGIT, min(MOST_LOGIT, logit(support)))
+    order = np.argsort(-scores, kind="stable")
     return [replace(evidence[int(i)], dense=by_row.get(int(i), 0.0)) for i in order]
 
 

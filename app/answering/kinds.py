@@ -17,7 +17,7 @@ LOOKS = {
     "学校": re.compile(r"大学|学院|学校|中学|小学"),
     "文号": re.compile(r"[\[(（〔]\d{4}[\])）〕]第?\d+号"),
     "邮箱": re.compile(r"@"),
-    "网站": re.compile(r"www|http"),
+    **dict.fromkeys(("网站", "网址", "官网"), re.compile(r"www|http")),
 }
 """What every member of a kind looks like, where its name need not hold the kind's."""
 _TITLED = {

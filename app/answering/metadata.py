@@ -16,12 +16,13 @@ ASKS: dict[str, re.Pattern[str]] = {
     keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b"),
     keys.TITLE: re.compile(r"(?:文件|答复|文档|公文|通知|全称)的?(?:全称|标题|题目|名称|名字)|^标题|\btitle\b"),
     keys.ISSUER: re.compile(
-        r"发文(?:机关|单位|部门)|谁(?:发(?!放|展|现|生|行|挥|起)|写|作出?|出具|答复|回复|印发|签发)的?|由?(?:哪[个家]?(?:单位|部门|机关|机构|委办局?)|谁)"
+        r"发文(?:机关|单位|部门)|谁(?:发(?!放|展|现|生|行|挥|起)|写|作出?|出具|答复|回复|印发)的?|由?(?:哪[个家]?(?:单位|部门|机关|机构|委办局?)|谁)"
         r"[\u3400-\u9fff]{0,4}(?:发布|发出|作出|做出|答复|回复|制定|印发|出具|写|发(?!放|展|现|生|行|挥|起))的?|落款(?:单位|是)|(?:答复|回复|发布|制定)(?:单位|机关|部门|方)"
-        r"|署名|\bwho (?:issued|wrote|signed|published|replied)|\bissu(?:er|ed by)\b|\bissuing\b"
+        r"|署名|\bwho (?:issued|wrote|published|replied)|\bissu(?:er|ed by)\b|\bissuing\b"
     ),
+    keys.SIGNER: re.compile(r"签发人|谁签[发署]|签[发署]的?(?:人|领导)|\bsigned by\b|\bwho signed\b"),
     keys.ADDRESSEE: re.compile(
-        r"提案(?:是|由).{0,4}(?:谁|哪).{0,6}提|谁提(?:出|交)?的|提案(?:人|者|方)|哪(?:些|个)?(?:人|单位|界别|党派).{0,4}提(?:出|交)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b"
+        r"提案(?:是|由).{0,4}(?:谁|哪).{0,6}提|谁提(?:出|交)?的|哪[位个些几].{0,2}(?:代表|委员).{0,4}提|提案(?:人|者|方)|哪(?:些|个)?(?:人|单位|界别|党派).{0,4}提(?:出|交)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b"
     ),
     keys.PRINTED: re.compile(r"印发(?:的?(?:日期|时间)|于)|(?:什么时候|何时|哪天|哪一天|几号|几月几[日号])(?:.{0,4})印发|印发.{0,3}(?:哪天|何时|什么时候)|\bprinted\b"),
     keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印发"),
@@ -54,7 +55,7 @@ WHY = re.compile(r"(?<![名称译定评选分])为什么(?!时)|为何|为啥|�
 
 ABOUT_DOCUMENT = re.compile(
     r"这[个份篇封项件次]|该|本|此|文件|答复函?|回复|复函|公文|文档|提案|函|通知|单位|部门|机关|机构|科委|委员会|政府|上面|里面?|文中|材料|工作人员|负责|人|是|在|的"
-    r"|一起|共同|研究|商量|会商|协商|征求|意见|写|发|出|作|做|给|送|由|号码|多少|有没有|打|办理|咨询|请教|反映|问题|找|去|对应|官方|正式|最后|落款|标注|显示|全文|全称|姓名|名字|叫|市"
+    r"|一起|共同|研究|商量|会商|协商|征求|意见|写|发|出|作|做|给|送|由|号码|多少|有没有|打|办理|咨询|请教|反映|问题|找|去|地方|清楚|明白|疑问|疑义|对应|官方|正式|最后|落款|标注|显示|全文|全称|姓名|名字|叫|市"
     r"|\b(?:the|this|that|document|reply|letter|number|contact|office|of|for|is|was|what|who|whom|where|when|on|in|to|by|its|it|and|a)\b"
 )
 """Words of such a question that only point at the document."""
@@ -103,7 +104,7 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
         rest = rest.replace(fold(label), " ")
     asked = [*labels, *asked_keys(rest)]
     for document in _called(question.text, documents):
-        present = [field for key in asked if (field := document.field(key)) and field.span.end > field.span.start]
+        present = [field for key in asked if (field := _field(document, key)) and field.span.end > field.span.start]
         others = _others(question, asked)
         if present and _is_about(question, others, document):
             found += [FieldAnswer(document, field) for field in present]
@@ -111,6 +112,14 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
             if others or question.years or named == MOST_DOCUMENTS:
                 break
     return found
+
+
+INSTEAD = {keys.SIGNER: keys.ISSUER, keys.PRINTED: keys.DATE}
+"""What answers where a document does not have the field itself."""
+
+
+def _field(document: Document, key: str) -> Field | None:
+    return document.field(key) or (document.field(INSTEAD[key]) if key in INSTEAD else None)
 
 
 def _called(text: str, documents: Sequence[Document]) -> Sequence[Document]:

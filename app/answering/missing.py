@@ -7,7 +7,7 @@ from app.answering.lexicon import synonyms, translations, words
 from app.answering.matching import ABBREVIATION, coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import SUM
-from app.answering.question import YEAR, Question, Term
+from app.answering.question import COMPARED_WITH, YEAR, Question, Term
 from app.text import is_cjk
 from app.types import Document
 
@@ -19,12 +19,14 @@ _GROUP_TOTAL = re.compile(
     r"|全[国省市区县][\u3400-\u9fff]{0,6}[共总](?![同享])"
 )
 """A sentence that says what several come to together: 四类计划共资助…"""
+_COMPARES = re.compile(r"比|较|相差|增|减|升|降|涨|[高低多少]了|倍")
+"""A question that compares, so that the year compared with counts."""
 _FOCUS = re.compile(r"(.{2,}?)(?:是|为|叫|有)+\s*(?:多少|几|多大|哪|什么|啥|谁)")
 
 
 def missing_name(question: Question, sentence: str, headings: str, context: str, document: Document) -> float:
     """Return the worst miss of a name. One that only a neighbouring sentence holds counts little, unless a sum is told."""
-    home = squeeze(" ".join((document.title, *(field.value for field in document.fields))))
+    home = home_of(document)
     beside = 0.5 if SUM.search(sentence) and not SUM.search(question.text) else 0.8
     beside = 0.0 if _GROUP_TOTAL.search(sentence) else beside
     worst = 0.0
@@ -36,6 +38,11 @@ def missing_name(question: Question, sentence: str, headings: str, context: str,
             )
             worst = max(worst, 1 - near)
     return worst
+
+
+def home_of(document: Document) -> str:
+    """Return what a document says of itself: its title and its fields, squeezed."""
+    return squeeze(" ".join((document.title, *(field.value for field in document.fields))))
 
 
 def _is_firm(term: Term, language: str) -> bool:
@@ -57,6 +64,8 @@ def _is_firm(term: Term, language: str) -> bool:
 
 def missing_year(question: Question, sentence: str, context: str, document: Document) -> float:
     """Return 1 if the evidence speaks of other years than the question, less if it speaks of none."""
+    if not _COMPARES.search(question.text):
+        sentence, context = COMPARED_WITH.sub(" ", sentence), COMPARED_WITH.sub(" ", context)
     missing = [year for year in question.years if year not in sentence]
     if not missing:
         return 0.0
@@ -74,10 +83,15 @@ def missing_number(question: Question, sentence: str, context: str) -> float:
     return max(misses, default=0.0)
 
 
-def missing_word(question: Question, context: str) -> float:
-    """Return half the weight of the heaviest word that a passage lacks; less in English, where a translation may differ."""
+def missing_word(question: Question, context: str, document: Document) -> float:
+    """Return half the weight of the heaviest word that a passage lacks; less in English, where a translation may differ.
+
+    A name that the document gives for itself (its title, its issuer) is not missing in its passages.
+    """
     terms = [term for term in question.terms if term.text not in question.years]
-    misses = [term.weight * (1 - match_term(term.text, context)) for term in terms]
+    home = home_of(document)
+    sources = [(term, context + home if term.is_name else context) for term in terms]
+    misses = [term.weight * (1 - match_term(term.text, source)) for term, source in sources]
     return max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
 
 
@@ -102,7 +116,13 @@ def missing_reason(question: Question, sentence: str) -> float:
     return 1 - coverage(question.terms, sentence) if WHY.search(question.text) else 0.0
 
 
+def _lacks(word: str, context: str) -> bool:
+    look = LOOKS.get(word)
+    return match_term(word, context) < ABBREVIATION and not (look and look.search(context))
+
+
 def lacks_deed(question: Question, context: str) -> bool:
-    """Tell a passage that has nothing of the grave deed or the loss that a question takes for granted: 停办, 减少."""
-    deeds = words("losses") | (words("grave") if WHY.search(question.text) else frozenset())
-    return any(deed in question.text and match_term(deed, context) < ABBREVIATION for deed in deeds)
+    """Tell a passage that has nothing of what a question takes for granted and no other word says: a loss, a grave deed,
+    a means of contact, a post, a rate (停办, 减少, 邮箱, 组长, 收益率)."""
+    deeds = words("losses") | words("only_so_called") | (words("grave") if WHY.search(question.text) else frozenset())
+    return any(deed in question.text and _lacks(deed, context) for deed in deeds)

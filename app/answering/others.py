@@ -26,7 +26,7 @@ ALIKE = 5
 _ITEM_HEAD = re.compile(
     r"^[^\S\n]*(?:[（(][一二三四五六七八九十\d]{1,3}[）)]|\d{1,2}[.．、])([^：:，。；\n]{2,14})[：:]", re.MULTILINE
 )
-_COUNTED = re.compile(r"([一二三四五六七八九十]+[届次批类大轮期号居级星档层])")
+_COUNTED = re.compile(r"(?<![哪每这那同任])([一二三四五六七八九十]+[届次批类大轮期号居级星档层])")
 
 
 def is_sum_of_all(question: Question, sentence: str, near: str) -> bool:
@@ -96,6 +96,6 @@ def _contraries_of(text: str) -> tuple[tuple[frozenset[str], frozenset[str]], ..
 def counts_otherwise(question: Question, context: str) -> bool:
     """Tell a passage that has another number of the same things: 二次 where the question says 一次."""
     return any(
-        counted not in context and re.search(rf"[一二三四五六七八九十]{counted[-1]}", context) is not None
+        counted not in context and re.search(rf"[一二三四五六七八九十]{counted[-1]}(?!性)", context) is not None
         for counted in _COUNTED.findall(question.text)
     )

@@ -50,6 +50,8 @@ LATER = re.compile(
 )
 """What a question or a heading says of things to come."""
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
+COMPARED_WITH = re.compile(r"(?:比|较|相比|相较)(?:于)?(?:19|20)\d{2}年?(?:同期)?(?!年|的|同期)")
+"""The year that a figure is only compared with: 比2022年下降4.1%."""
 NUMBER = re.compile(r"\d+(?:\.\d+)?%?")
 LATIN = re.compile(r"[a-z][a-z0-9+.&-]*[a-z0-9+]|[a-z]", re.ASCII)
 QUOTED = re.compile(r"[《“「『‘\"]([^》”」』’\"]{2,60})[》”」』’\"]")
@@ -109,7 +111,12 @@ _OF_TIME = frozenset(("截止", "截至", "开始", "结束", "时间", "日期"
 """Words by which a question asks for a date and that the sentence with the date need not hold."""
 
 
+_ASKS_MEANING = re.compile(r"什么叫|何谓|(?:是|指)的?什么意思|的(?:含义|定义)|意味着什么")
+
+
 def _kind(folded: str) -> str:
+    if _ASKS_MEANING.search(folded):
+        return WHICH
     asking = next((kind for kind, pattern in ASKING if pattern.search(folded)), OPEN)
     if asking not in (OPEN, WHICH) or (asking == WHICH and "哪" in folded):
         return asking
@@ -122,9 +129,16 @@ def has_question_word(text: str) -> bool:
 
 
 def language_of(text: str) -> str:
-    """Return the language to answer in: `zh` where the text has a Chinese character or no Latin word, else `en`."""
-    has_words = len(re.findall(r"[A-Za-z]{2,}", text)) > 0
-    return "en" if has_words and not any(is_cjk(character) for character in text) else "zh"
+    """Return the language to answer in: `en` for English sentences, also with a Chinese name in them, else `zh`."""
+    words_of_text = re.findall(r"[A-Za-z]{2,}", text)
+    if not any(is_cjk(character) for character in text):
+        return "en" if words_of_text else "zh"
+    return "en" if len(words_of_text) > 2 and _ENGLISH_GRAMMAR.search(text) else "zh"
+
+
+_ENGLISH_GRAMMAR = re.compile(
+    r"\b(?:the|of|in|for|is|are|was|were|does|did|how|what|which|who|when|where|why)\b", re.IGNORECASE
+)
 
 
 _UNIT = re.compile(r"(?:多少|几)\s*([^\s，。？?！的了在,.]{1,4})")
@@ -205,7 +219,8 @@ def _english_terms(text: str) -> tuple[Term, ...]:
         elif not phrase.isdigit() and len(phrase) > 1:
             terms.setdefault(phrase, Term(phrase, 0.6, is_name=phrase in capitals))
         i += len(phrase.split(" "))
-    return tuple(terms.values())
+    chinese = (Term(name, _weight(name, "nz"), is_name=True) for name in re.findall(r"[\u3400-\u9fff]{2,}", text))
+    return (*terms.values(), *chinese)
 
 
 def search_words(text: str) -> str:
@@ -217,7 +232,7 @@ def search_words(text: str) -> str:
 
 def _terms(folded: str) -> tuple[Term, ...]:
     """Return the words that carry meaning, in order, each once."""
-    rest = QUESTION_WORDS.sub(" ", folded)
+    rest = QUESTION_WORDS.sub(" ", _NEXT_STEP.sub(" ", folded))
     terms: dict[str, Term] = {}
     for word, word_class in _with_bodies(_tagged(rest)):
         if (
@@ -233,11 +248,15 @@ def _terms(folded: str) -> tuple[Term, ...]:
     return tuple(terms.values())
 
 
+_NEXT_STEP = re.compile(r"下一?阶段|下一?步|接下来")
+"""Asks for plans, in words that the plans themselves need not have."""
+_PLACE_CLASSES = ("n", "ns", "nr", "nz", "nrt")
+_UNITS = ("市", "县", "区")
 _BODY = re.compile(r"(?:师范|理工|科技|医科|农业|工业|中医药?)?(?:大学|学院|医院|银行|公司|集团|研究[院所]|中学|小学)")
 
 
 def _with_bodies(tagged: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield the words, a place or name and the body behind it as one: 中山医院."""
+    """Yield the words, a name and the body or the unit behind it as one: 中山医院, 东屿市."""
     following = iter([*tagged[1:], ("", "")])
     is_taken = False
     for word, word_class in tagged:
@@ -247,6 +266,9 @@ def _with_bodies(tagged: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]
         elif word_class in ("ns", "nz", "nr") and _BODY.fullmatch(after):
             is_taken = True
             yield word + after, "nt"
+        elif len(word) > 1 and word_class in _PLACE_CLASSES and after in _UNITS and word not in words("any_kind"):
+            is_taken = True
+            yield word + after, "ns"
         else:
             yield word, word_class
 
@@ -267,16 +289,17 @@ def _weight(word: str, word_class: str) -> float:
 @lru_cache(maxsize=4096)
 def _tagged(text: str) -> tuple[tuple[str, str], ...]:
     """Return the words of a folded text with their classes (jieba's set)."""
-    return tuple((_without_modals(word.strip()), word_class) for word, word_class in rjieba.tag(text))
+    return tuple((_without_glued(word.strip()), word_class) for word, word_class in rjieba.tag(text))
 
 
-_MODALS = frozenset("要能会可需须应得想")
+_BEFORE_WORDS = frozenset("要能会可需须应得想年月日里对报类搞从向给被把跟和与到在持查问请让由使按将那这该本各每某")
+_BEHIND_WORDS = frozenset("要能会可有是说的了吗呢")
 
 
-def _without_modals(word: str) -> str:
-    """Return a word that jieba only guessed without the modal verb that it took in: 交 of 要交, 送血 of 送血要."""
+def _without_glued(word: str) -> str:
+    """Return a word that jieba only guessed without the verbs and particles it took in: 交 of 要交, 澜浦 of 年澜浦."""
     pieces = rjieba.cut(word, False)
     if len(pieces) < 2:
         return word
-    start, end = int(pieces[0] in _MODALS), len(pieces) - int(pieces[-1] in _MODALS)
+    start, end = int(pieces[0] in _BEFORE_WORDS), len(pieces) - int(pieces[-1] in _BEHIND_WORDS)
     return "".join(pieces[start:end]) or word

@@ -24,6 +24,7 @@ COPIES = "抄送"
 OUTCOME = "办理结果"
 DISCLOSURE = "公开属性"
 CONSULTED = "会办单位"
+SIGNER = "签发人"
 
 LABELS = {
     CONTACT: ("联系人", "联系人姓名", "经办人", "承办人"),
@@ -31,6 +32,7 @@ LABELS = {
     ADDRESS: ("联系地址", "地址", "通讯地址", "通信地址"),
     POSTCODE: ("邮政编码", "邮编"),
     COPIES: ("抄送", "抄报"),
+    SIGNER: ("签发人",),
     ADDRESSEE: ("主送", "主送机关"),
     OUTCOME: ("办理结果",),
     DISCLOSURE: ("公开属性", "公开方式", "公开类别", "信息公开属性"),
