@@ -32,7 +32,8 @@ def match_term(term: str, text: str) -> float:
     """Return how well a squeezed text holds a term, 0 to 1."""
     if term in text:
         return 1.0
-    if any(word in text for word in synonyms().get(term, ()) if len(word) > 1 or len(term) == 1):
+    others = (word for word in synonyms().get(term, ()) if len(word) > 1 or len(term) == 1)
+    if any(word in text and (len(word) != 2 or _touches_word(word, text)) for word in others):
         return SYNONYM
     return _match_chinese(term, text) if all(map(is_cjk, term)) else _match_latin(term, text)
 
@@ -61,6 +62,13 @@ def _sounds_as_a_word(term: str, text: str) -> bool:
     ends = _word_ends(text)
     heard = [i for i in range(len(text) - len(term) + 1) if sound(text[i : i + len(term)]) == sound(term)]
     return any(i in ends and i + len(term) in ends for i in heard) or not heard
+
+
+def _touches_word(word: str, text: str) -> bool:
+    """Tell whether a word begins or ends with one of the text's own: 高企 is not in 提高企业."""
+    ends = _word_ends(text)
+    starts = (i for i in range(len(text) - len(word) + 1) if text.startswith(word, i))
+    return any(i in ends or i + len(word) in ends for i in starts)
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
 import re
 
 from app.answering.kinds import LOOKS
-from app.answering.lexicon import synonyms, translations, words
+from app.answering.lexicon import general_words, translations, words
 from app.answering.matching import ABBREVIATION, coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import SUM
@@ -55,9 +55,9 @@ def _is_firm(term: Term, language: str) -> bool:
         return len(term.text) > 1 and term.text[0].isalpha()
     if term.text.rstrip("省市区县") in words("places"):
         return True
-    if any(term.text[i : i + 2] in synonyms() for i in range(len(term.text) - 1)) and not _BODY.search(term.text):
+    if any(term.text[i : i + 2] in general_words() for i in range(len(term.text) - 1)) and not _BODY.search(term.text):
         return False
-    return (len(term.text) > 2 and bool(_BODY.search(term.text)) and term.text not in synonyms()) or (
+    return (len(term.text) > 2 and bool(_BODY.search(term.text)) and term.text not in general_words()) or (
         term.is_name and len(term.text) >= 3
     )
 
