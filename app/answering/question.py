@@ -27,9 +27,9 @@ ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
 )  # fmt: skip
 """What asks for each kind of answer, tried in this order."""
 NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (DATE, re.compile(r"(?:日期|时间|年份|期限)(?:是|为|:)?(?:什么|多少)?[?？。]?$|截[止至](?:到)?(?:时间|日期)|\b(?:date|year|deadline)\b")),
+    (DATE, re.compile(r"(?:日期|时间|年份|期限)(?:是|为|:)?(?:什么|多少)?[?？。]?$|截[止至](?:到)?(?:时间|日期)|\b(?<!previous )(?<!per )(?<!last )(?<!each )(?<!every )(?<!a )(?:date|year|deadline)\b")),
     (FIGURE, re.compile(r"(?:占比|比例|比重|份额|总?额|总数|总量|总?人数|数量|金额|额度|规模|年龄|倍数|次数|门槛|上限|下限|数|率|价)(?:要求|限制)?(?:是|为|有|:)?(?:什么|多大)?[?？。]?$|百分之"
-                        r"|占比|比重|\bnumber of\b|^what (?:is|are|was|were) the (?:[\w&-]+ ){0,3}(?:rate|intensity|mark|score|fee|price|cost|salary|budget|area|length|height|bonus|limit)\b|\bpercent|\bshare of\b|\bwhat share\b|\bproportion\b|\bsize\b|\bamount\b|\bage\b|\btotal\b|\bratio\b|\btimes\b")),
+                        r"|占比|比重|\bnumber of\b|^what (?:is|are|was|were) the (?:[\w&-]+ ){0,3}(?:rate|intensity|mark|score|fee|price|cost|salary|budget|area|length|height|depth|weight|bonus|limit|capacity|volume|output|revenue|population|duration|quota|ceiling|threshold)\b|\bpercent|\bshare of\b|\bwhat share\b|\bproportion\b|\bsize\b|\bamount\b|\bage\b|\btotal\b|\bratio\b|\btimes\b")),
     (HOW, re.compile(r"措施|做法|打算|作用$|举措")),
     (WHETHER, re.compile(r"吗[？?。]?$|是否|是不是|有没有|能不能|可不可以|能否|可否|^(?:is|are|does|do|did|has|have|can|will|was|were)\b")),
 )  # fmt: skip
@@ -101,7 +101,7 @@ def parse_question(text: str) -> Question:
         tuple(term for term in terms if term.text not in _OF_TIME) or terms if kind == DATE else terms,
         years,
         numbers,
-        _unit(folded),
+        _english_unit(folded) if language == "en" else _unit(folded),
         _english_wanted(folded) if language == "en" else _wanted(folded),
         language,
     )
@@ -192,9 +192,22 @@ _HOW_MANY = re.compile(r"\bhow many ((?:[a-z-]+ ?){1,3})")
 
 def _english_wanted(folded: str) -> str:
     """Return the plural behind how many, if the glossary has it: markets of how many night markets are there."""
+    noun = _counted_in_english(folded)
+    return "" if _english_unit(folded) else noun
+
+
+def _english_unit(folded: str) -> str:
+    """Return the unit behind how many, in Chinese: 小时 for how many hours."""
+    return next((word for word in translations().get(_counted_in_english(folded), ()) if word in _UNITS_OF_MEASURE), "")
+
+
+def _counted_in_english(folded: str) -> str:
     match = _HOW_MANY.search(folded)
     plurals = [word for word in match.group(1).split() if word.endswith("s") and len(word) > 3] if match else []
     return next((word for word in plurals if word in translations()), "")
+
+
+_UNITS_OF_MEASURE = frozenset("吨 小时 分钟 天 日 个月 年 周 公里 千米 米 平方米 亩 公顷 千瓦 元 周岁 岁 倍 人次 次".split())
 
 
 _NO_NOUN = frozenset("年月日天个家所份项类种座位款条大名件批次场")
@@ -203,10 +216,13 @@ _NO_NOUN = frozenset("年月日天个家所份项类种座位款条大名件批�
 
 _ENGLISH_WORD = re.compile(r"[a-z0-9][a-z0-9&.+'-]*[a-z0-9]|[a-z0-9]", re.ASCII)
 _LONGEST_PHRASE = 5
+_NAMED_IN_CHINESE = re.compile(r"(?:[A-Z][\w-]*\s+)+[(（]([\u3400-\u9fff]{2,})[)）]")
+"""A name and how it is written in Chinese, which alone counts: Rising-Star (启明星)."""
 
 
 def _english_terms(text: str) -> tuple[Term, ...]:
     """Return the words and phrases of an English question; those with a translation weigh more than those without."""
+    text = _NAMED_IN_CHINESE.sub(r" \1 ", text)
     words = _ENGLISH_WORD.findall(QUESTION_WORDS.sub(" | ", fold(text)).replace("'s", " "))
     capitals = {word.lower() for word in re.findall(r"(?<=[a-z,] )[A-Z][A-Za-z-]+", text)}
     terms: dict[str, Term] = {}
