@@ -39,6 +39,11 @@ def is_cjk(character: str) -> bool:
     return "\u3400" <= character <= "\u9fff" or "\U00020000" <= character <= "\U0003ffff" or character == "〇"
 
 
+def has_cjk(text: str) -> bool:
+    """Tell whether a text has a Chinese ideograph."""
+    return any(map(is_cjk, text))
+
+
 @lru_cache(maxsize=1)
 def _folding_table() -> dict[int, str]:
     """Map every character whose search form differs to that form, one character for one."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import rjieba
 
 from app.answering import spans
-from app.answering.matching import coverage, match_term, squeeze
+from app.answering.matching import ABBREVIATION, coverage, match_term, squeeze
 from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, Question
 from app.text import fold
 
@@ -49,7 +49,8 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
     (re.compile(r"(?:产值|营收|收入|支出|开支|利润|税收)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY,)),
-    (re.compile(r"(?:投资|投入|销售|进口|出口)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
+    (re.compile(r"投资(?:了|是|有|为)*多少(?![个家项人名])"), (spans.MONEY,)),
+    (re.compile(r"(?:投入|销售|进口|出口)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
     (re.compile(r"(?:补贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),
 )  # fmt: skip
@@ -209,8 +210,11 @@ CLAUSE_MARKS = "，,；;。"
 
 def _is_given(question: Question, figure: str) -> bool:
     """Tell whether a figure stands in the question itself, so that it can't be the answer."""
-    squeezed = squeeze(figure)
-    return squeezed in squeeze(question.text) and any(character.isdigit() for character in squeezed)
+    asked, squeezed = squeeze(question.text), squeeze(figure)
+    large = re.search(r"\d[\d.]*[万亿]", squeezed)
+    return (squeezed in asked and any(character.isdigit() for character in squeezed)) or (
+        large is not None and re.search(rf"(?<![\d.]){re.escape(large.group())}", asked) is not None
+    )
 
 
 _CONDITION = re.compile(r"\s*(?:以[上下内])?的[\u3400-\u9fff]")
@@ -241,11 +245,28 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
         score += 0.3 if _LIMIT.search(question.text) else -0.3
     if question.kind == DATE and any(sentence.startswith(t.text, figure.end) for t in terms if len(t.text) > 1):
         score += 0.3
+    score += PART * _is_of_part(question, sentence, figure)
     if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
         score += 0.6
     nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
     second_choice = 0.3 if question.kind == DATE else 0.05
     return score + 0.15 * coverage(terms, nearest) - second_choice * wanted.index(figure.kind)
+
+
+def _is_of_part(question: Question, sentence: str, figure: spans.ShortAnswer) -> int:
+    """Return 1 for a figure behind 其中 where the question asks for what stands only there, -1 for one before, else 0."""
+    parts = PARTS.search(sentence)
+    if parts is None:
+        return 0
+    whole, part = squeeze(sentence[: parts.start()]), squeeze(sentence[parts.end() :])
+    asks_part = any(len(t.text) > 1 and t.text in part and match_term(t.text, whole) < ABBREVIATION for t in question.terms)
+    return (1 if figure.start > parts.start() else -1) if asks_part else 0
+
+
+PART = 0.3
+"""What it counts that a figure is of the part, not of the whole, that is asked for."""
+PARTS = re.compile(r"其中")
+GROWN = re.compile(_GROWN)
 
 
 def around(sentence: str, start: int, end: int, marks: str) -> str:

@@ -33,6 +33,11 @@ _RULES = ("政策", "规定", "办法")
 """Asked for with 什么 and 哪些 they are what a text lays down, not its title."""
 
 
+_ASKS_ONE = re.compile(r"哪一?[家所个](?:公司|银行|医院|学校|大学|高校|机构|企业|单位|部门|研究[院所])")
+_GENERIC = ")(?<!".join("合作 有关 相关 商业 各类 指定 定点 国有 民营 上述 其他 多家 这些 部分 主管 专业 当地".split())
+"""What stands before 银行 or 公司 without telling which one."""
+
+
 def missing_wanted(question: Question, near: str) -> float:
     """Return how much a squeezed text lacks of the kind that the answer must be of, 0 to 1, FIRM where its look is known."""
     wanted = question.wanted
@@ -41,6 +46,8 @@ def missing_wanted(question: Question, near: str) -> float:
         return 0.0
     if pattern := LOOKS.get(wanted) or _TITLED.get(wanted):
         return 0.0 if pattern.search(near) else FIRM if wanted in LOOKS else 1.0
+    if _ASKS_ONE.search(question.text) and wanted in near and not re.search(rf"(?<!{_GENERIC})(?<=[\u3400-\u9fff]{{2}}){wanted}", near):
+        return 1.0
     if wanted == "国家":
         places = (word for word, word_class in rjieba.tag(near) if word_class == "ns" and word not in question.text)
         return 0.0 if any(place.rstrip("省市区县") not in words("places") for place in places) else 1.0

@@ -4,10 +4,10 @@ import re
 
 from app.answering.kinds import LOOKS
 from app.answering.lexicon import general_words, translations, words
-from app.answering.matching import ABBREVIATION, coverage, match_number, match_term, squeeze
+from app.answering.matching import ABBREVIATION, PARTIAL, coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import SUM
-from app.answering.question import COMPARED_WITH, YEAR, Question, Term
+from app.answering.question import COMPARED_WITH, YEAR, Question, Term, tagged
 from app.text import is_cjk
 from app.types import Document
 
@@ -16,7 +16,7 @@ _BODY = re.compile(
 )
 _GROUP_TOTAL = re.compile(
     r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)"
-    r"|全[国省市区县][\u3400-\u9fff]{0,6}[共总](?![同享])"
+    r"|全[国省市区县](?:[\u3400-\u9fff]{0,6}[共总](?![同享])|[\u3400-\u9fff]{0,12}\d)"
 )
 """A sentence that says what several come to together: 四类计划共资助…"""
 _COMPARES = re.compile(r"比|较|相差|增|减|升|降|涨|[高低多少]了|倍")
@@ -109,6 +109,31 @@ def missing_rate(question: Question, sentence: str) -> float:
     """Return 1 for a sentence that has nothing of the rate that is asked for: 利率 for 不良率; 增长 will do for 增长率."""
     rates = [term.text for term in question.terms if term.text.endswith("率") and len(term.text) > 2]
     return float(any(max(match_term(rate, sentence), match_term(rate[:-1], sentence)) < ABBREVIATION for rate in rates))
+
+
+def missing_member(question: Question, sentence: str, document: Document) -> float:
+    """Return 1 where a sentence tells what several came to and has not the one, by name, that the question asks about."""
+    if not _GROUP_TOTAL.search(sentence) or SUM.search(question.text) or len(question.terms) < 2:
+        return 0.0
+    home = home_of(document)
+    names = [t.text for t in question.terms if t.is_name and t.text not in words("weak_names") and t.text not in home]
+    whole = squeeze(document.text)
+    return float(any(name in whole and match_term(name, sentence) < ABBREVIATION for name in names))
+
+
+def lacks_doer(question: Question, sentence: str) -> bool:
+    """Tell a sentence that has none of the deeds whose doer is asked for: 验收 of 由谁验收."""
+    asked = _ASKS_DOER.search(question.text)
+    if asked is None:
+        return False
+    deeds = [word for word, word_class in tagged(asked.group(1)) if word_class[0] == "v" and len(word) > 1]
+    deeds = [deed for deed in deeds if deed not in words("stop_words") and deed[-1] not in "来去"]
+    return bool(deeds) and all(match_term(deed, sentence) < PARTIAL for deed in deeds)
+
+
+_ASKS_DOER = re.compile(
+    r"(?:谁|哪[个家些一]{0,2}(?:单位|部门|机关|机构|公司|企业|地方|人|委办局?|局|委))(?:来|去|负责|牵头)?([\u3400-\u9fff]{2,})"
+)
 
 
 def missing_reason(question: Question, sentence: str) -> float:

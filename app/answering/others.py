@@ -5,6 +5,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from app.answering.choosing import Evidence
+from app.answering.fitting import GROWN, PARTS
 from app.answering.lexicon import words
 from app.answering.matching import match_term, squeeze
 from app.answering.question import FIGURE, Question
@@ -24,7 +25,7 @@ _NAMED_BODY = re.compile(
 ALIKE = 5
 """Names of one list differ in length by no more characters than this."""
 _ITEM_HEAD = re.compile(
-    r"^[^\S\n]*(?:[（(][一二三四五六七八九十\d]{1,3}[）)]|\d{1,2}[.．、])([^：:，。；\n]{2,14})[：:]", re.MULTILINE
+    r"^[^\S\n]*(?:[（(][一二三四五六七八九十\d]{1,3}[）)]|\d{1,2}[.．、])([^：:，。；\n]{2,14})[：:。]", re.MULTILINE
 )
 _COUNTED = re.compile(r"(?<![哪每这那同任])([一二三四五六七八九十]+[届次批类大轮期号居级星档层])")
 
@@ -54,14 +55,56 @@ def is_of_group(question: Question, evidence: Evidence) -> bool:
     return False
 
 
+def is_of_whole(question: Question, evidence: Evidence, headings: str) -> bool:
+    """Tell the growth of the whole where the question asks for that of a part: 增长38.4% of 服务312万人次，比上年增长38.4%，
+    其中送餐54万人次."""
+    grown = GROWN.search(question.text)
+    whole, part = PARTS.split(evidence.text, maxsplit=1) if PARTS.search(evidence.text) else (evidence.text, "")
+    if not (grown and part and GROWN.search(whole)) or GROWN.search(part):
+        return False
+    told = squeeze(whole) + headings
+    return any(len(t.text) > 1 and t.text in part and match_term(t.text, told) < ALMOST for t in question.terms)
+
+
+ALMOST = 0.5
+"""A word that a text holds less than this is not in it."""
+
+
+def is_of_namesake(question: Question, sentence: str, document: Document) -> bool:
+    """Tell a sentence on another thing of the same sort, where the document has the one that is asked about:
+    科技成果转化基金 for 基础研究基金."""
+    asked, told = _unquoted(question.text), _unquoted(sentence)
+    whole = _unquoted(squeeze(document.text))
+    for sort in _SORT.finditer(asked):
+        end = sort.end()
+        start = next((i for i in range(sort.start() - 1) if asked[i:end] in whole), end)
+        name = asked[start:end]
+        others = re.findall(rf"[\u3400-\u9fffa-z0-9]{{2}}(?<![该此本这年类个项的等]){sort.group()}(?!资金|经费)", told)
+        if len(name) >= len(sort.group()) + 2 and name not in told and others:
+            return not any(other in name for other in others)
+    return False
+
+
+_SORT = re.compile(r"计划|项目|基金|专项(?!资金|经费|行动)|平台|工程|行动|联盟|机制|实验室|基地|试点")
+"""Nouns that end the names of what bodies set up."""
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"[“”\"「」‘’]", "", text)
+
+
 def is_of_another_item(question: Question, evidence: Evidence, document: Document) -> bool:
     """Tell an item of a list where the question asks of another one: （一）博士：…；（二）硕士：…."""
-    own = _ITEM_HEAD.match(evidence.text)
-    if own is None:
+    heads = [(match.start(), squeeze(match.group(1))) for match in _ITEM_HEAD.finditer(document.text)]
+    own = next((head for start, head in reversed(heads) if start <= evidence.span.start), "")
+    text, sentence = squeeze(question.text), squeeze(evidence.text)
+    named = [head for _, head in heads if len(head) > 3 and head in text]
+    if named and own and own not in named and not any(head in sentence for head in named):
+        return True
+    if not _ITEM_HEAD.match(evidence.text):
         return False
-    heads = {squeeze(head) for head in _ITEM_HEAD.findall(document.text)}
-    asked = [term.text for term in question.terms if len(term.text) > 1 and term.text not in squeeze(evidence.text)]
-    return any(word in head for word in asked for head in heads)
+    asked = [term.text for term in question.terms if len(term.text) > 1 and term.text not in sentence]
+    return any(word in head for word in asked for _, head in heads)
 
 
 def is_of_another_kind(question: Question, context: str) -> bool:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import rjieba
 
 from app.answering.lexicon import translations, words
-from app.text import fold, is_cjk
+from app.text import fold, has_cjk
 
 FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
     "figure", "date", "who", "where", "list", "which", "how", "whether", "open",
@@ -131,7 +131,7 @@ def has_question_word(text: str) -> bool:
 def language_of(text: str) -> str:
     """Return the language to answer in: `en` for English sentences, also with a Chinese name in them, else `zh`."""
     words_of_text = re.findall(r"[A-Za-z]{2,}", text)
-    if not any(is_cjk(character) for character in text):
+    if not has_cjk(text):
         return "en" if words_of_text else "zh"
     return "en" if len(words_of_text) > 2 and _ENGLISH_GRAMMAR.search(text) else "zh"
 
@@ -173,11 +173,11 @@ def _wanted(folded: str) -> str:
     Where the head says little, what stands before it is returned: 独角兽 of 「多少家独角兽企业」.
     """
     match = _WANTED.search(folded)
-    tagged = _tagged(match.group(1)) if match else ()
-    if not tagged or tagged[0][0] in _NO_NOUN:
+    phrase = tagged(match.group(1)) if match else ()
+    if not phrase or phrase[0][0] in _NO_NOUN:
         return ""
     head, is_object = "", match is not None and match.group().startswith(("什么", "啥"))
-    for (word, word_class), (following, _) in pairwise((*tagged, ("", ""))):
+    for (word, word_class), (following, _) in pairwise((*phrase, ("", ""))):
         is_noun = word_class[0] in "nsltj" and word not in words("stop_words")
         is_deed = word_class[0] == "v" and not _HEADS.search(following)
         if not is_noun and (word_class[0] not in "abvm" or (is_deed and (head or is_object))):
@@ -250,7 +250,7 @@ def _terms(folded: str) -> tuple[Term, ...]:
     """Return the words that carry meaning, in order, each once."""
     rest = QUESTION_WORDS.sub(" ", _NEXT_STEP.sub(" ", folded))
     terms: dict[str, Term] = {}
-    for word, word_class in _with_bodies(_tagged(rest)):
+    for word, word_class in _with_bodies(tagged(rest)):
         if (
             word in words("stop_words")
             or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r")
@@ -271,11 +271,11 @@ _UNITS = ("市", "县", "区")
 _BODY = re.compile(r"(?:师范|理工|科技|医科|农业|工业|中医药?)?(?:大学|学院|医院|银行|公司|集团|研究[院所]|中学|小学)")
 
 
-def _with_bodies(tagged: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _with_bodies(phrase: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield the words, a name and the body or the unit behind it as one: 中山医院, 东屿市."""
-    following = iter([*tagged[1:], ("", "")])
+    following = iter([*phrase[1:], ("", "")])
     is_taken = False
-    for word, word_class in tagged:
+    for word, word_class in phrase:
         after, _ = next(following)
         if is_taken:
             is_taken = False
@@ -303,7 +303,7 @@ def _weight(word: str, word_class: str) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _tagged(text: str) -> tuple[tuple[str, str], ...]:
+def tagged(text: str) -> tuple[tuple[str, str], ...]:
     """Return the words of a folded text with their classes (jieba's set)."""
     return tuple((_without_glued(word.strip()), word_class) for word, word_class in rjieba.tag(text))
 

@@ -11,7 +11,9 @@ from app.answering.lexicon import words
 from app.answering.matching import squeeze
 from app.answering.missing import (
     lacks_deed,
+    lacks_doer,
     missing_focus,
+    missing_member,
     missing_name,
     missing_number,
     missing_rate,
@@ -29,6 +31,8 @@ IN_TITLE = 0.4
 """How much of a missing noun still counts where a figure is asked for and the headings name what it counts."""
 DEED = 3.0
 """What it counts as a missing word that a passage says nothing of the deed or loss that a question takes for granted."""
+DOER = 2.0
+"""What it counts as a missing word that a sentence has nothing of the deed whose doer is asked for."""
 CONTRARY = 2.0
 """What it counts as a missing number that a sentence tells it of the contrary: 正高级 where 副高级 is asked for."""
 GROUP = 2.0
@@ -103,11 +107,15 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             missing_word(question, context, document),
             OTHERS * others.is_of_another_kind(question, context + title),
             DEED * lacks_deed(question, context),
+            DOER * lacks_doer(question, sentence + headings),
         ),
         missing_reason=missing_reason(question, sentence),
         aggregate=max(
             float(others.is_sum_of_all(question, sentence, near if asks_figure else sentence)),
             GROUP * others.is_of_group(question, evidence),
+            GROUP * others.is_of_whole(question, evidence, headings + title),
+            GROUP * others.is_of_namesake(question, sentence + headings, document),
+            GROUP * missing_member(question, sentence + headings, document),
         ),
         unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
     )
