@@ -95,6 +95,9 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         headings += squeeze(before)
     else:
         headings += squeeze(lead_of(document.text, span))
+    inherited = _inherited_years(document.text, span) if question.years else ()
+    if question.years and set(question.years) <= set(inherited):
+        said += "".join(inherited)
     fit, highlights = fit_of(question, text)
     defines, called = _defined(question, text)
     inside = Span(span.start - passage.chunk.span.start, span.end - passage.chunk.span.start)
@@ -107,7 +110,7 @@ def weigh(question: Question, passage: Passage, span: Span, document: Document) 
         context=coverage(question.terms, squeeze(passage.chunk.text) + headings),
         dense=0.0,
         fit=fit,
-        year=_year_match(question, squeeze(text), squeeze(document.title)),
+        year=_year_match(question, squeeze(text), squeeze(document.title), inherited),
         time=_time_match(question, text, passage.chunk.heading),
         highlights=called or agreed(question, text, read, highlights, fit),
         opens=_opens(question, said),
@@ -171,9 +174,20 @@ def _sentences(text: str, within: Span) -> list[Span]:
     return split_sentences(text, within)
 
 
-def _year_match(question: Question, sentence: str, title: str) -> float:
-    """Return 1 for a sentence with the question's year, 0.8 for one without years in a document of that year, 0.3 for a
-    span of years that holds it, -0.5 for other years."""
+def _inherited_years(text: str, span: Span) -> tuple[str, ...]:
+    """Return the years of the nearest sentence in front, within the paragraph, that names some; none if the sentence
+    itself does: 2023年，化肥施用量为4万吨；农药使用量为612吨."""
+    if YEAR.search(COMPARED_WITH.sub(" ", squeeze(span.of(text)))):
+        return ()
+    line = text[text.rfind("\n", 0, span.start) + 1 : span.start]
+    sentences = [squeeze(piece) for piece in re.split("[。；;]", line)]
+    found = (YEAR.findall(COMPARED_WITH.sub(" ", sentence)) for sentence in reversed(sentences))
+    return tuple(next((years for years in found if years), ()))
+
+
+def _year_match(question: Question, sentence: str, title: str, inherited: Sequence[str]) -> float:
+    """Return 1 for a sentence with the question's year, 0.8 for one without years behind one of that year or in a document
+    of it, 0.3 for a span of years that holds it, -0.5 for other years."""
     if not question.years:
         return 0.0
     sentence = COMPARED_WITH.sub(" ", sentence)
@@ -185,7 +199,7 @@ def _year_match(question: Question, sentence: str, title: str) -> float:
         return 0.3
     if single or ranges:
         return -0.5
-    return 0.8 if all(year in title for year in question.years) else 0.0
+    return 0.8 if all(year in title or year in inherited for year in question.years) else 0.0
 
 
 _PLANNED = re.compile(r"(?<![集已])将(?!近)|拟(?!投|人|合)|力争|争取|准备|目标|下一?阶段|下一?步|到20\d\d年底?[，,前]")

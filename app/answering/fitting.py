@@ -23,7 +23,7 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"平方|公顷|亩"), (spans.AREA,)),
     (re.compile(r"成"), (spans.PERCENT,)),
     (re.compile(r"个百分点"), (spans.PERCENT,)),
-    (re.compile(r"[分个家所份项类种座款条件批次场大户届期道台套枚辆张]"), (spans.COUNT, spans.PEOPLE)),
+    (re.compile(r"[分个家所份项类种座款条件批次场大户届期道台套枚辆张餐顿回趟]"), (spans.COUNT, spans.PEOPLE)),
 )
 """Which kinds of figure the counted thing behind 多少 or 几 asks for."""
 
@@ -132,7 +132,7 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
     is_of_list = question.unit[:1] != text[-1] and any(end == figure.start for _, end in spans.find_lists(sentence))
     asks_day = question.kind == DATE and _DAY.search(question.text) is not None
     return not (
-        _is_given(question, text)
+        is_given(question, text)
         or is_ordinal
         or is_in_title
         or is_of_list
@@ -142,7 +142,7 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
     )
 
 
-_MEASURES = ("家户所间座处栋", "项件条宗起份篇", "辆台部架艘套", "张枚块", "场次期届批", "只头匹", "棵株")
+_MEASURES = ("家户所间座处栋", "项件条宗起份篇", "辆台部架艘套", "张枚块", "场次期届批回趟", "只头匹", "棵株", "餐顿", "分")
 """Measure words of one group may stand for each other, and 个 for all of them."""
 
 
@@ -208,7 +208,7 @@ ITEM_MARKS = "，,、；;：:（(）)。"
 CLAUSE_MARKS = "，,；;。"
 
 
-def _is_given(question: Question, figure: str) -> bool:
+def is_given(question: Question, figure: str) -> bool:
     """Tell whether a figure stands in the question itself, so that it can't be the answer."""
     asked, squeezed = squeeze(question.text), squeeze(figure)
     large = re.search(r"\d[\d.]*[万亿]", squeezed)

@@ -15,6 +15,7 @@ LOOKS = {
     "县": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:区|县)(?!域|间)"),
     **dict.fromkeys(("高校", "大学"), re.compile(r"大学|学院|高等学校")),
     "学校": re.compile(r"大学|学院|学校|中学|小学"),
+    **dict.fromkeys(("部委", "国家部委"), re.compile(r"[\u3400-\u9fff](?<![全内外各本])部(?![门分署队长件])")),
     "文号": re.compile(r"[\[(（〔]\d{4}[\])）〕]第?\d+号"),
     "邮箱": re.compile(r"@"),
     **dict.fromkeys(("网站", "网址", "官网"), re.compile(r"www|http")),
@@ -33,6 +34,10 @@ _RULES = ("政策", "规定", "办法")
 """Asked for with 什么 and 哪些 they are what a text lays down, not its title."""
 
 
+_PEOPLE = ("人才", "人员", "人士")
+_NUMBER_OF_PEOPLE = re.compile(r"[\d万千百]余?(?:人次|人|名|位)(?![均员才])")
+ONLY_PEOPLE = 0.3
+"""What the lack of 科技人才 counts beside 1万余人."""
 _ASKS_ONE = re.compile(r"哪一?[家所个](?:公司|银行|医院|学校|大学|高校|机构|企业|单位|部门|研究[院所])")
 _GENERIC = ")(?<!".join("合作 有关 相关 商业 各类 指定 定点 国有 民营 上述 其他 多家 这些 部分 主管 专业 当地".split())
 """What stands before 银行 or 公司 without telling which one."""
@@ -57,4 +62,6 @@ def missing_wanted(question: Question, near: str) -> float:
             if any(place in near for place in words("places")) or re.search(r"[\u3400-\u9fff][市省县区镇]", near)
             else 1.0
         )
+    if wanted.endswith(_PEOPLE) and _NUMBER_OF_PEOPLE.search(near):
+        return ONLY_PEOPLE
     return 1 - match_term(wanted, near)

@@ -19,6 +19,7 @@ _GROUP_TOTAL = re.compile(
     r"|全[国省市区县](?:[\u3400-\u9fff]{0,6}[共总](?![同享])|[\u3400-\u9fff]{0,12}\d)"
 )
 """A sentence that says what several come to together: 四类计划共资助…"""
+ASKS_SUM = re.compile(rf"{SUM.pattern}|加起来|加在一起")
 _COMPARES = re.compile(r"比|较|相差|增|减|升|降|涨|[高低多少]了|倍")
 """A question that compares, so that the year compared with counts."""
 _FOCUS = re.compile(r"(.{2,}?)(?:是|为|叫|有)+\s*(?:多少|几|多大|哪|什么|啥|谁)")
@@ -28,7 +29,7 @@ def missing_name(question: Question, sentence: str, headings: str, context: str,
     """Return the worst miss of a name. One that only a neighbouring sentence holds counts little, unless a sum is told."""
     home = home_of(document)
     beside = 0.5 if SUM.search(sentence) and not SUM.search(question.text) else 0.8
-    beside = 0.0 if _GROUP_TOTAL.search(sentence) else beside
+    beside = 0.0 if _GROUP_TOTAL.search(sentence) and not ASKS_SUM.search(question.text) else beside
     worst = 0.0
     for term in question.terms:
         if _is_firm(term, question.language):
@@ -79,8 +80,17 @@ def missing_year(question: Question, sentence: str, context: str, document: Docu
 
 def missing_number(question: Question, sentence: str, context: str) -> float:
     """Return the worst miss of a number; one that only a neighbouring sentence holds counts little."""
-    misses = (0.0 if match_number(n, sentence) else 0.4 if match_number(n, context) else 1.0 for n in question.numbers)
+    numbers = [n for n in question.numbers if not (_AGE_LIMIT.search(sentence) and _is_own_age(n, question.text))]
+    misses = (0.0 if match_number(n, sentence) else 0.4 if match_number(n, context) else 1.0 for n in numbers)
     return max(misses, default=0.0)
+
+
+_AGE_LIMIT = re.compile(r"\d周?岁|年龄")
+
+
+def _is_own_age(number: str, asked: str) -> bool:
+    """Tell an age that somebody gives of himself, and that a limit decides on: 今年33岁还能申请吗."""
+    return re.search(rf"今年(?:已经?)?{number}|(?<!\d){number}周?岁(?!以)", asked) is not None
 
 
 def missing_word(question: Question, context: str, document: Document) -> float:
@@ -113,7 +123,7 @@ def missing_rate(question: Question, sentence: str) -> float:
 
 def missing_member(question: Question, sentence: str, document: Document) -> float:
     """Return 1 where a sentence tells what several came to and has not the one, by name, that the question asks about."""
-    if not _GROUP_TOTAL.search(sentence) or SUM.search(question.text) or len(question.terms) < 2:
+    if not _GROUP_TOTAL.search(sentence) or ASKS_SUM.search(question.text) or len(question.terms) < 2:
         return 0.0
     home = home_of(document)
     names = [t.text for t in question.terms if t.is_name and t.text not in words("weak_names") and t.text not in home]

@@ -50,19 +50,20 @@ def is_of_group(question: Question, evidence: Evidence) -> bool:
         members = [body.group() if (body := _NAMED_BODY.match(member)) else member for member in listed]
         asked = [m for m in members if m.startswith(names) or m.endswith(names) or (len(m) > 2 and m in text)]
         are_alike = all(abs(len(member) - len(asked[0])) <= ALIKE for member in members) if asked else False
-        if len(asked) == 1 < len(members) and are_alike and not first <= start < last:
+        is_told_alone = bool(asked) and asked[0] in squeeze(evidence.clause) and not first <= start < last and evidence.clause not in evidence.text[:last]
+        if len(asked) == 1 < len(members) and are_alike and not (first <= start < last or is_told_alone):
             return True
     return False
 
 
-def is_of_whole(question: Question, evidence: Evidence, headings: str) -> bool:
+def is_of_whole(question: Question, evidence: Evidence, title: str) -> bool:
     """Tell the growth of the whole where the question asks for that of a part: 增长38.4% of 服务312万人次，比上年增长38.4%，
     其中送餐54万人次."""
     grown = GROWN.search(question.text)
     whole, part = PARTS.split(evidence.text, maxsplit=1) if PARTS.search(evidence.text) else (evidence.text, "")
     if not (grown and part and GROWN.search(whole)) or GROWN.search(part):
         return False
-    told = squeeze(whole) + headings
+    told = squeeze(whole) + title
     return any(len(t.text) > 1 and t.text in part and match_term(t.text, told) < ALMOST for t in question.terms)
 
 

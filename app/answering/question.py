@@ -19,7 +19,7 @@ ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
     (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+|有哪|有啥|都有|名单|列举|列出|哪几|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
                       r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
     (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?[天年月日]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
-    (FIGURE, re.compile(r"多少|几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
+    (FIGURE, re.compile(r"多少|(?<![那这好前后近])几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
     (WHERE, re.compile(r"哪里|哪儿|何处|在哪(?![些个家所份项类种座位年])|什么地方|啥地方|[到往去放]哪(?![些个家所份项类种座位年])|\bwhere\b")),
     (WHO, re.compile(r"谁|哪位|什么人|哪个人|哪类人|哪种人|\bwho(?:m|se)?\b")),
     (HOW, re.compile(r"如何|怎[么样]|怎|咋|(?<![名称译定评选分])为什么(?!时)|为何|为啥|何以|哪方面|什么(?:措施|做法|打算|作用|方式|办法|举措|安排|计划|考虑|规划|思路)|通过什么|靠什么|\bhow\b|\bwhy\b")),
@@ -210,7 +210,7 @@ def _counted_in_english(folded: str) -> str:
 _UNITS_OF_MEASURE = frozenset("吨 小时 分钟 天 日 个月 年 周 公里 千米 米 平方米 亩 公顷 千瓦 元 周岁 岁 倍 人次 次".split())
 
 
-_NO_NOUN = frozenset("年月日天个家所份项类种座位款条大名件批次场")
+_NO_NOUN = frozenset((*"年月日天个家所份项类种座位款条大名件批次场", "天内", "日内", "年内", "小时", "小时内", "分钟", "月内", "岁", "周岁"))
 """What may stand behind 哪 without a noun: 哪年, 哪三项."""
 
 

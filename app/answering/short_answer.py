@@ -6,7 +6,7 @@ import re
 import rjieba
 
 from app.answering import spans
-from app.answering.fitting import ANY_FIGURE, wanted_figures
+from app.answering.fitting import ANY_FIGURE, is_given, wanted_figures
 from app.answering.question import DATE, FIGURE, LIST, Question
 from app.text import BRACKETS, fold
 from app.types import Passage, Span
@@ -90,6 +90,8 @@ def agreed(
         return found
     words = sentence[read[0] : read[1]]
     if found and is_misread(question, words):
+        return found
+    if question.kind == FIGURE and is_given(question, words):
         return found
     if question.kind == LIST and found and (_COUNTED.match(words) or (read[0] < found[0][1] and found[0][0] < read[1])):
         return found

@@ -113,7 +113,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         aggregate=max(
             float(others.is_sum_of_all(question, sentence, near if asks_figure else sentence)),
             GROUP * others.is_of_group(question, evidence),
-            GROUP * others.is_of_whole(question, evidence, headings + title),
+            GROUP * others.is_of_whole(question, evidence, title),
             GROUP * others.is_of_namesake(question, sentence + headings, document),
             GROUP * missing_member(question, sentence + headings, document),
         ),
