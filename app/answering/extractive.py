@@ -42,6 +42,8 @@ FIT_WEIGHT = {FIGURE: 2.0, DATE: 2.0, WHERE: 3.5}
 
 CONTRARY = 3.0
 """What it costs a sentence that it tells of the contrary: 首套 where 二套 is asked for."""
+ELSEWHERE = 3.0
+"""What it costs a sentence that another one of its passage has the place that is asked about."""
 MISLED = 0.4
 """How much of the reader's word counts for a figure where another one has MANY_MORE of the question's words (a share of
 their weight) next to it. The reader takes the figure of another thing of the same paragraph for the answer."""
@@ -199,6 +201,7 @@ def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
         + 1.5 * e.of_kind
         + READ_WEIGHT * e.read * (MISLED if _is_outdone(question, e, evidence) else 1)
         - CONTRARY * is_contrary(question, squeeze(e.text))
+        - ELSEWHERE * _is_of_another_place(question, e, evidence)
         for e in evidence
     ]
     return np.array(scores, dtype=np.float32)
@@ -211,6 +214,16 @@ def _is_outdone(question: Question, one: Evidence, evidence: Sequence[Evidence])
         and other.lexical > one.lexical + MANY_MORE
         and other.fit > SURE_FIGURE
         for other in evidence
+    )
+
+
+def _is_of_another_place(question: Question, one: Evidence, evidence: Sequence[Evidence]) -> bool:
+    """Tell a sentence without the place that is asked about, where another one of its passage has it: 桐溪区 for 柳浦区."""
+    places = [term.text for term in question.terms if term.is_name and len(term.text) > 2 and term.text[-1] in "市县区镇乡"]
+    return any(
+        place not in squeeze(one.text)
+        and any(other.passage.chunk.id == one.passage.chunk.id and place in squeeze(other.text) for other in evidence)
+        for place in places
     )
 
 
