@@ -29,6 +29,7 @@ _ENDS_ELLIPTIC = re.compile(r"呢[？?。!！\s]*$")
 _ATTRIBUTE = re.compile(
     r"额|规模|人数|数量|比例|占比|比重|时间|日期|年龄|条件|金额|倍数?|次数|作用|功能|目标|对象|范围|单位|名称|内容|要求|标准|方式|来源"
 )
+PLACE_ENDS = tuple("省市县区镇乡")
 _COMPARED = re.compile(r"比$|相比$|的话$|而言$|来说$")
 
 
@@ -105,7 +106,9 @@ def _with_other_name(core: str, asked: Question, previous: str) -> str:
     """Put a new name, year or subject in the place of the previous question's."""
     if asked.years and (old := YEAR.search(previous)):
         return previous.replace(old.group(1), asked.years[0])
-    names = [term for term in parse_question(previous).terms if term.is_name] or list(parse_question(previous).terms)
+    terms = list(parse_question(previous).terms)
+    is_place = fold(core)[-1:] in PLACE_ENDS
+    names = [term for term in terms if term.is_name and (is_place or term.text[-1] not in PLACE_ENDS)] or terms
     target = _most_alike(core, names)
     start = fold(previous).find(target.text) if target else -1
     if target is None or start < 0:

@@ -122,15 +122,13 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     evidence = read(question, passages, similarity, documents)
     if not evidence:
         return Verdict((), 0.0, 0.0)
-    best = evidence[0]
-    document = documents[best.passage.chunk.document_id]
-    weighed = _with_members(question, best, evidence)
-    reading = best.passage.reading
-    support = support_of(question, weighed, document)
-    by_rules = probability(support)
-    confidence = probability(support, _answerable(question, best.passage)) if reading else by_rules
+    best, confidence, by_rules = _judged(question, evidence[0], evidence, documents)
+    if confidence < THRESHOLD and question.kind in (FIGURE, DATE) and best.fit == 0:
+        best, confidence, by_rules = _with_figure(question, best, evidence, documents) or (best, confidence, by_rules)
     if confidence < THRESHOLD:
         return Verdict((), confidence, by_rules)
+    document = documents[best.passage.chunk.document_id]
+    weighed = _with_members(question, best, evidence)
     items = _items_under(question, best, document)
     following = [] if items else _companions(question, best, evidence)
     only_leads = items or weighed is not best or (following and is_topic(best.text))
@@ -138,6 +136,30 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     findings = [Finding(document, e.span, e.passage.chunk, e.highlights, confidence) for e in chosen]
     listed = [replace(_plain_finding(document, span, store), probability=confidence) for span in items]
     return Verdict((*findings, *listed), confidence, by_rules)
+
+
+def _with_figure(
+    question: Question, best: Evidence, evidence: Sequence[Evidence], documents: Mapping[str, Document]
+) -> tuple[Evidence, float, float] | None:
+    """Return the next sentence of the passage that has a figure and surely answers, where the best one has none."""
+    others = [e for e in evidence[1:WEIGHED] if e.fit > 0 and e.passage.chunk.id == best.passage.chunk.id]
+    judged = (_judged(question, other, evidence, documents) for other in others)
+    return next((one for one in judged if one[1] > SURE), None)
+
+
+SURE = 0.7
+"""How likely a second choice must answer."""
+
+
+def _judged(
+    question: Question, best: Evidence, evidence: Sequence[Evidence], documents: Mapping[str, Document]
+) -> tuple[Evidence, float, float]:
+    """Return a sentence with how likely it answers, with the reader's word and by the rules alone."""
+    weighed = _with_members(question, best, evidence)
+    support = support_of(question, weighed, documents[best.passage.chunk.document_id])
+    by_rules = probability(support)
+    answerable = _answerable(question, best.passage) if best.passage.reading else None
+    return best, probability(support, answerable), by_rules
 
 
 def _answerable(question: Question, passage: Passage) -> float:

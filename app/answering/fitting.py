@@ -21,7 +21,7 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"[万亿]?元|个?亿|.{0,3}(?:钱|资金|经费)"), (spans.MONEY,)),
     (re.compile(r"公里|千米|海里|英里|毫米|厘米|米"), (spans.LENGTH,)),
     (re.compile(r"平方|公顷|亩"), (spans.AREA,)),
-    (re.compile(r"成"), (spans.PERCENT,)),
+    (re.compile(r"成|个?点(?![钟半多])"), (spans.PERCENT,)),
     (re.compile(r"个百分点"), (spans.PERCENT,)),
     (re.compile(r"[分个家所份项类种座款条件批次场大户届期道台套枚辆张餐顿回趟]"), (spans.COUNT, spans.PEOPLE)),
 )
@@ -40,7 +40,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多久.{0,8}次|频[率次]|隔多[久长]|几(?:年|个?月|天|周)[\u3400-\u9fff]{0,2}一次|\bhow often\b"), (spans.FREQUENCY, spans.DURATION)),
     (re.compile(r"倍|\btimes\b"), (spans.TIMES,)),
     (_BY_HOW_MUCH, (spans.PERCENT, spans.TIMES, spans.COUNT, spans.MONEY, spans.PEOPLE)),
-    (re.compile(r"年龄|岁|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
+    (re.compile(r"年龄|几周?岁|多少周?岁|岁数|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
     (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
     (re.compile(r"面积|\barea\b"), (spans.AREA,)),
     (re.compile(r"多[高宽深远]|[长高宽深]度|里程|距离|\bhow (?:far|high|wide|deep)\b|\blength\b"), (spans.LENGTH, spans.COUNT)),
@@ -138,7 +138,7 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
         or is_of_list
         or (figure.kind == spans.COUNT and _excludes(question.unit[:1], figure.unit[:1]))
         or (figure.unit == "个" and _is_of_other_things(question, sentence[figure.end :]))
-        or (asks_day and _ONLY_YEAR.fullmatch(text))
+        or ((asks_day or question.unit.startswith("年")) and _ONLY_YEAR.fullmatch(text))
     )
 
 

@@ -36,8 +36,12 @@ _RULES = ("政策", "规定", "办法")
 
 _PEOPLE = ("人才", "人员", "人士")
 _NUMBER_OF_PEOPLE = re.compile(r"[\d万千百]余?(?:人次|人|名|位)(?![均员才])")
-ONLY_PEOPLE = 0.3
-"""What the lack of 科技人才 counts beside 1万余人."""
+_SUMS = ("奖金", "奖励", "补贴", "补助", "津贴", "费", "款", "资金", "经费", "钱")
+_SUM = re.compile(r"\d[万亿余多]*元")
+ONLY_KIND = 0.3
+"""What the lack of 科技人才 counts beside 1万余人, and of 奖金 beside 5000元."""
+_PAPERS = ("材料", "资料", "证件", "证明")
+_PAPER = re.compile(r"[证书表]|发票|合同|凭证|复印件|报告|材料|资料|单据|协议|照片")
 _ASKS_ONE = re.compile(r"哪一?[家所个](?:公司|银行|医院|学校|大学|高校|机构|企业|单位|部门|研究[院所])")
 _GENERIC = ")(?<!".join("合作 有关 相关 商业 各类 指定 定点 国有 民营 上述 其他 多家 这些 部分 主管 专业 当地".split())
 """What stands before 银行 or 公司 without telling which one."""
@@ -47,6 +51,8 @@ def missing_wanted(question: Question, near: str) -> float:
     """Return how much a squeezed text lacks of the kind that the answer must be of, 0 to 1, FIRM where its look is known."""
     wanted = question.wanted
     is_title = wanted in _TITLED and (wanted not in _RULES or _ASKS_WHICH.search(question.text) is not None)
+    if wanted in _PAPERS:
+        return 0.0 if _PAPER.search(near) else FIRM
     if not wanted or (wanted in {*_RULES, *words("any_kind")} and not is_title):
         return 0.0
     if pattern := LOOKS.get(wanted) or _TITLED.get(wanted):
@@ -62,6 +68,8 @@ def missing_wanted(question: Question, near: str) -> float:
             if any(place in near for place in words("places")) or re.search(r"[\u3400-\u9fff][市省县区镇]", near)
             else 1.0
         )
+    if wanted.endswith(_SUMS) and _SUM.search(near):
+        return ONLY_KIND * (1 - match_term(wanted, near))
     if wanted.endswith(_PEOPLE) and _NUMBER_OF_PEOPLE.search(near):
-        return ONLY_PEOPLE
+        return ONLY_KIND
     return 1 - match_term(wanted, near)

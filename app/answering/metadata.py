@@ -13,10 +13,10 @@ from app.types import Document, Field
 
 ASKS: dict[str, re.Pattern[str]] = {
     keys.NUMBER: re.compile(r"文号|发文字号|文件(?:编)?号|公文号|答复(?:编)?号|发文号|第?几号[\u3400-\u9fff]{0,4}令|令号|\b(?:document|reference|file) (?:number|no)\b"),
-    keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b"),
+    keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b|\bnumber of the (?:\w+ )?proposal\b|\bwhich proposal\b"),
     keys.TITLE: re.compile(r"(?:文件|答复|文档|公文|通知|全称)的?(?:全称|标题|题目|名称|名字)|^标题|\btitle\b"),
     keys.ISSUER: re.compile(
-        r"发文(?:机关|单位|部门)|谁(?:发(?!放|展|现|生|行|挥|起)|写|作出?|出具|答复|回复|印发)的?|由?(?:哪[个家]?(?:单位|部门|机关|机构|委办局?)|谁)"
+        r"发文(?:机关|单位|部门)|谁(?:发(?!放|展|现|生|行|挥|起)|写|作出?|出具|答复|回复|印发)的?|由?(?:哪(?:[几些两三]?[个家]?)(?:单位|部门|机关|机构|委办局?)|谁)"
         r"[\u3400-\u9fff]{0,4}(?:发布|发出|作出|做出|答复|回复|制定|印发|出具|写|发(?!放|展|现|生|行|挥|起))的?|落款(?:单位|是)|(?:答复|回复|发布|制定)(?:单位|机关|部门|方)"
         r"|署名|\bwho (?:issued|wrote|published|replied)|\bissu(?:er|ed by)\b|\bissuing\b"
     ),

@@ -3,11 +3,11 @@
 import re
 
 from app.answering.kinds import LOOKS
-from app.answering.lexicon import general_words, translations, words
+from app.answering.lexicon import general_words, synonyms, translations, words
 from app.answering.matching import ABBREVIATION, PARTIAL, coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import SUM
-from app.answering.question import COMPARED_WITH, YEAR, Question, Term, tagged
+from app.answering.question import COMPARED_WITH, DATE, OF_TIME, YEAR, Question, Term, tagged
 from app.text import is_cjk
 from app.types import Document
 
@@ -34,8 +34,9 @@ def missing_name(question: Question, sentence: str, headings: str, context: str,
     for term in question.terms:
         if _is_firm(term, question.language):
             name = term.text.rstrip("省市区县") if len(term.text) > 2 else term.text
+            counts = min(beside, PLACE_BESIDE) if is_place(term) else beside
             near = max(
-                match_term(name, sentence + headings), 0.9 * match_term(name, home), beside * match_term(name, context)
+                match_term(name, sentence + headings), 0.9 * match_term(name, home), counts * match_term(name, context)
             )
             worst = max(worst, 1 - near)
     return worst
@@ -44,6 +45,15 @@ def missing_name(question: Question, sentence: str, headings: str, context: str,
 def home_of(document: Document) -> str:
     """Return what a document says of itself: its title and its fields, squeezed."""
     return squeeze(" ".join((document.title, *(field.value for field in document.fields))))
+
+
+PLACE_BESIDE = 0.4
+"""How much a place that only a neighbouring sentence has still counts: figures without one are told of the whole."""
+
+
+def is_place(term: Term) -> bool:
+    """Tell the name of a city, county, district or town: 青屏区."""
+    return term.is_name and len(term.text) > 2 and term.text[-1] in "市县区镇乡"
 
 
 def _is_firm(term: Term, language: str) -> bool:
@@ -70,6 +80,8 @@ def missing_year(question: Question, sentence: str, context: str, document: Docu
     missing = [year for year in question.years if year not in sentence]
     if not missing:
         return 0.0
+    if len(missing) < len(question.years) and all(year in context for year in missing):
+        return 0.2
     if not YEAR.search(sentence) and all(year in squeeze(document.title) for year in missing):
         return 0.1
     if YEAR.search(sentence) or not all(year in context for year in missing):
@@ -90,7 +102,7 @@ _AGE_LIMIT = re.compile(r"\d周?岁|年龄")
 
 def _is_own_age(number: str, asked: str) -> bool:
     """Tell an age that somebody gives of himself, and that a limit decides on: 今年33岁还能申请吗."""
-    return re.search(rf"今年(?:已经?)?{number}|(?<!\d){number}周?岁(?!以)", asked) is not None
+    return re.search(rf"今年(?:已经?)?{number}|(?<![\d至到—~-]){number}周?岁(?!以|[至到—~-])", asked) is not None
 
 
 def missing_word(question: Question, context: str, document: Document) -> float:
@@ -141,6 +153,18 @@ def lacks_doer(question: Question, sentence: str) -> bool:
     return bool(deeds) and all(match_term(deed, sentence) < PARTIAL for deed in deeds)
 
 
+def lacks_dated_deed(question: Question, near: str) -> bool:
+    """Tell the surroundings of a date that have none of the deeds whose date is asked for: 成立 of 哪一年成立."""
+    asked = _ASKS_DATE_OF.search(question.text) if question.kind == DATE else None
+    if asked is None:
+        return False
+    deeds = [word for word, word_class in tagged(asked.group(1)) if word_class[0] == "v" and len(word) > 1]
+    deeds = [deed for deed in deeds if deed in synonyms() and deed not in (*OF_TIME, *_COMES_INTO_FORCE)]
+    return bool(deeds) and all(match_term(deed, near) < PARTIAL for deed in deeds)
+
+
+_COMES_INTO_FORCE = ("执行", "实行", "施行", "实施", "生效", "启动")
+_ASKS_DATE_OF = re.compile(r"(?:什么时候|啥时候|何时|哪一?[年天月日]|几月(?:份|几?[号日])?|几[号日])(?:就|才|能|开始)?([\u3400-\u9fff]{2,})")
 _ASKS_DOER = re.compile(
     r"(?:谁|哪[个家些一]{0,2}(?:单位|部门|机关|机构|公司|企业|地方|人|委办局?|局|委))(?:来|去|负责|牵头)?([\u3400-\u9fff]{2,})"
 )

@@ -8,7 +8,7 @@ from app.answering.choosing import Evidence
 from app.answering.fitting import GROWN, PARTS
 from app.answering.lexicon import words
 from app.answering.matching import match_term, squeeze
-from app.answering.question import FIGURE, Question
+from app.answering.question import DATE, FIGURE, Question
 from app.answering.spans import find_lists
 from app.types import Document
 
@@ -86,6 +86,14 @@ def is_of_namesake(question: Question, sentence: str, document: Document) -> boo
     return False
 
 
+def is_of_another_field(question: Question, sentence: str) -> bool:
+    """Tell a sentence on another field than the one that is asked about: 生物医药领域 for 新能源汽车领域."""
+    asked = _FIELD.search(question.text)
+    told = _FIELD.match(sentence)
+    return asked is not None and told is not None and match_term(asked.group(1)[-4:], sentence) < ALMOST
+
+
+_FIELD = re.compile(r"(?:[在对从]|^)?([\u3400-\u9fff]{2,8}?)领域")
 _SORT = re.compile(r"计划|项目|基金|专项(?!资金|经费|行动)|平台|工程|行动|联盟|机制|实验室|基地|试点")
 """Nouns that end the names of what bodies set up."""
 
@@ -106,6 +114,38 @@ def is_of_another_item(question: Question, evidence: Evidence, document: Documen
         return False
     asked = [term.text for term in question.terms if len(term.text) > 1 and term.text not in sentence]
     return any(word in head for word in asked for _, head in heads)
+
+
+def is_of_another_place(question: Question, evidence: Evidence, document: Document) -> bool:
+    """Tell a figure in the clause of one place where another is asked about: 柏山市招收120名 for 东湖区."""
+    home = squeeze(document.title + " ".join(field.value for field in document.fields))
+    names = [t.text for t in question.terms if t.is_name and len(t.text) > 2 and t.text[-1] in "市县区"]
+    places = [name for name in names if name not in home] if question.kind in (FIGURE, DATE) else []
+    clause = squeeze(evidence.clause)
+    told = _PLACE_FIRST.match(clause) if evidence.highlights else None
+    return bool(places and told) and not any(place in clause for place in places)
+
+
+_PLACE_FIRST = re.compile(r"(?:其中)?[\u3400-\u9fff]{2,4}?[市县区](?![级直属内外])")
+
+
+def is_per_another(question: Question, evidence: Evidence) -> bool:
+    """Tell a figure for each of others than the question asks about: 每个地区补助80万元 for 每个学徒."""
+    asked = _PER.search(question.text)
+    told = _PER.findall(squeeze(evidence.clause)) or _PER.findall(squeeze(evidence.text))
+    return asked is not None and bool(told) and match_term(asked.group(1), squeeze(evidence.text)) < ALMOST
+
+
+_PER = re.compile(r"每[个名家户位所]([\u3400-\u9fff]{2})")
+
+
+def is_not_denied(question: Question, sentence: str) -> bool:
+    """Tell a sentence without a no where the question has one: 已有63家开设 for 还有几家没有开设."""
+    return _ASKS_DENIED.search(question.text) is not None and not _DENIES.search(sentence)
+
+
+_ASKS_DENIED = re.compile(r"(?<!有)(?:还没|没有|尚未|仍未|未(?!来|成年))[\u3400-\u9fff]{2}(?!.*吗)")
+_DENIES = re.compile(r"[没未无不非尚暂]")
 
 
 def is_of_another_kind(question: Question, context: str) -> bool:

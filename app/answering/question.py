@@ -50,7 +50,7 @@ LATER = re.compile(
 )
 """What a question or a heading says of things to come."""
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
-COMPARED_WITH = re.compile(r"(?:比|较|相比|相较)(?:于)?(?:19|20)\d{2}年?(?:同期)?(?!年|的|同期)")
+COMPARED_WITH = re.compile(r"(?:比|较|相比|相较)于?(?:19|20)\d{2}年?(?:同期)?(?!年|的|同期)|是(?:19|20)\d{2}年的?(?=[\d.]+倍)")
 """The year that a figure is only compared with: 比2022年下降4.1%."""
 NUMBER = re.compile(r"\d+(?:\.\d+)?%?")
 LATIN = re.compile(r"[a-z][a-z0-9+.&-]*[a-z0-9+]|[a-z]", re.ASCII)
@@ -98,7 +98,7 @@ def parse_question(text: str) -> Question:
         text,
         folded,
         kind,
-        tuple(term for term in terms if term.text not in _OF_TIME) or terms if kind == DATE else terms,
+        tuple(term for term in terms if term.text not in OF_TIME) or terms if kind == DATE else terms,
         years,
         numbers,
         _english_unit(folded) if language == "en" else _unit(folded),
@@ -107,11 +107,11 @@ def parse_question(text: str) -> Question:
     )
 
 
-_OF_TIME = frozenset(("截止", "截至", "开始", "结束", "时间", "日期", "期限"))
+OF_TIME = frozenset(("截止", "截至", "开始", "结束", "时间", "日期", "期限"))
 """Words by which a question asks for a date and that the sentence with the date need not hold."""
 
 
-_ASKS_MEANING = re.compile(r"什么叫|何谓|(?:是|指)的?什么意思|的(?:含义|定义)|意味着什么")
+_ASKS_MEANING = re.compile(r"什么叫|何谓|(?:是|指)的?什么意思|[怎如][么何样]定义|的?(?:含义|定义)(?:是|$|[?？])|意味着什么")
 
 
 def _kind(folded: str) -> str:
@@ -210,7 +210,7 @@ def _counted_in_english(folded: str) -> str:
 _UNITS_OF_MEASURE = frozenset("吨 小时 分钟 天 日 个月 年 周 公里 千米 米 平方米 亩 公顷 千瓦 元 周岁 岁 倍 人次 次".split())
 
 
-_NO_NOUN = frozenset((*"年月日天个家所份项类种座位款条大名件批次场", "天内", "日内", "年内", "小时", "小时内", "分钟", "月内", "岁", "周岁"))
+_NO_NOUN = frozenset((*"年月日天个家所份项类种座位款条大名件批次场", "天内", "日内", "课时", "学时", "学分", "点", "公里", "平方米", "立方米", "吨", "千瓦", "元", "万元", "年内", "小时", "小时内", "分钟", "月内", "岁", "周岁"))
 """What may stand behind 哪 without a noun: 哪年, 哪三项."""
 
 
@@ -259,7 +259,7 @@ def _terms(folded: str) -> tuple[Term, ...]:
             continue
         if not any(character.isalnum() for character in word):
             continue
-        is_name = (word_class in NAME_CLASSES and not _SUM_OR_RATE.search(word)) or word_class == "eng"
+        is_name = (word_class in NAME_CLASSES and not _SUM_OR_RATE.search(word)) or word_class == "eng" or _is_place(word)
         terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
     return tuple(terms.values())
 
@@ -289,6 +289,11 @@ def _with_bodies(phrase: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]
             yield word, word_class
 
 
+def _is_place(word: str) -> bool:
+    """Tell a word that no dictionary has and that ends as places do: 清渠市, not 开发区."""
+    return len(word) > 2 and word[-1] in _UNITS and len(rjieba.cut(word, False)) > 1
+
+
 _SUM_OR_RATE = re.compile(r"[费款金率额量价券税]$")
 """How words end that the tagger may take for names: 安家费, 不良率."""
 _ONE_OF = re.compile(r"一[年月天周次份条趟个家项人台辆名件场户亩套]")
@@ -308,7 +313,7 @@ def tagged(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((_without_glued(word.strip()), word_class) for word, word_class in rjieba.tag(text))
 
 
-_BEFORE_WORDS = frozenset("要能会可需须应得想年月日里对报类搞从向给被把跟和与到在持查问请让由使按将那这该本各每某")
+_BEFORE_WORDS = frozenset("要能会可需须应得想年月日里对报类搞从向给被把跟和与到在持查问请让由使按将那这该本各每某前后来去领")
 _BEHIND_WORDS = frozenset("要能会可有是说的了吗呢")
 
 

@@ -11,6 +11,7 @@ from app.answering.lexicon import words
 from app.answering.matching import squeeze
 from app.answering.missing import (
     lacks_deed,
+    lacks_dated_deed,
     lacks_doer,
     missing_focus,
     missing_member,
@@ -31,7 +32,7 @@ IN_TITLE = 0.4
 """How much of a missing noun still counts where a figure is asked for and the headings name what it counts."""
 DEED = 3.0
 """What it counts as a missing word that a passage says nothing of the deed or loss that a question takes for granted."""
-DOER = 2.0
+DOER = 3.0
 """What it counts as a missing word that a sentence has nothing of the deed whose doer is asked for."""
 CONTRARY = 2.0
 """What it counts as a missing number that a sentence tells it of the contrary: 正高级 where 副高级 is asked for."""
@@ -87,7 +88,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         fit=evidence.fit,
         lead=max(0.0, min(1.0, evidence.passage.score / 5)),
         no_figure=float(asks_figure and evidence.fit == 0 and not CODE.search(question.text)),
-        no_list=_no_list(question, evidence),
+        no_list=max(_no_list(question, evidence), _no_definition(question, evidence)),
         missing_name=max(
             missing_name(question, sentence, headings, context, document),
             float(others.is_of_another_item(question, evidence, document)),
@@ -96,6 +97,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_number=max(
             missing_number(question, sentence, context),
             CONTRARY * others.is_contrary(question, sentence),
+            float(others.is_not_denied(question, sentence)),
             float(others.counts_otherwise(question, sentence + context + title)),
         ),
         missing_wanted=missing_wanted(question, near if asks_figure else sentence)
@@ -108,11 +110,15 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             OTHERS * others.is_of_another_kind(question, context + title),
             DEED * lacks_deed(question, context),
             DOER * lacks_doer(question, sentence + headings),
+            DOER * lacks_dated_deed(question, _surroundings(evidence)),
         ),
         missing_reason=missing_reason(question, sentence),
         aggregate=max(
             float(others.is_sum_of_all(question, sentence, near if asks_figure else sentence)),
             GROUP * others.is_of_group(question, evidence),
+            GROUP * others.is_of_another_field(question, sentence),
+            GROUP * others.is_of_another_place(question, evidence, document),
+            GROUP * others.is_per_another(question, evidence),
             GROUP * others.is_of_whole(question, evidence, title),
             GROUP * others.is_of_namesake(question, sentence + headings, document),
             GROUP * missing_member(question, sentence + headings, document),
@@ -121,6 +127,16 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
     )
 
 
+def _surroundings(evidence: Evidence) -> str:
+    """Return the short answer with what stands around it, squeezed; the sentence if there is none."""
+    if not evidence.highlights:
+        return squeeze(evidence.text)
+    start, end = evidence.highlights[0]
+    return squeeze(evidence.text[max(0, start - AROUND) : end + AROUND])
+
+
+AROUND = 40
+"""Characters on either side of a date within which its deed stands."""
 CODE = re.compile(r"编号|番号|代[码号]|号码|型号|邮编|车次|航班")
 """What is asked for with 多少 and is no figure: L2."""
 
@@ -144,6 +160,19 @@ def lacks_kind(question: Question, evidence: Evidence) -> bool:
     )
 
 
+_ASKS_DEFINITION = re.compile(
+    r"[“「]?([\u3400-\u9fffa-z0-9+]{2,12}?)[”」]?(?:[\u3400-\u9fff]{0,8}?)"
+    r"(?:是|指的?是?)什么意思|指的?是?(?:什么|啥)|什么叫|何谓|[怎如][么何样]定义|(?:含义|定义)(?:是|$|[?？])"
+)
+_DEFINES = re.compile(r"指|即|所称|称为|是一[种个项类]|定义|、[^，。；、]{1,12}[“「]|[（(]以下")
+"""What a sentence has that says what something means: …，是指…; 任务、资金、管理“三联通”."""
+
+
+def _no_definition(question: Question, evidence: Evidence) -> float:
+    """Return 1 where a question asks what something means and the sentence does not say it."""
+    return float(_ASKS_DEFINITION.search(question.text) is not None and not _DEFINES.search(evidence.text))
+
+
 def _no_list(question: Question, evidence: Evidence) -> float:
     if not MEMBERS.search(question.text):
         return 0.0
@@ -162,7 +191,7 @@ MEMBERS = re.compile(
     r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|分别[\u3400-\u9fff]{1,3}哪|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|指哪"
 )
 """Asks for the members of something, one by one."""
-NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座]")
+NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座样]")
 _NUMERALS = (
     {numeral: i for i, numeral in enumerate("一二三四五六七八九十", start=1)}
     | {"两": 2}
