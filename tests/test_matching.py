@@ -41,7 +41,7 @@ def test_counts_a_match_by_how_literal_it_is(term: str, text: str, score: float)
 
 
 def test_words_for_sums_match_by_what_is_paid_for() -> None:
-    assert match_term("安家费", "给予安家补贴50万元") == ABBREVIATION
+    assert match_term("培训费", "给予培训补贴50万元") == ABBREVIATION
     assert match_term("报名费", "体检费用由单位承担") == 0
 
 
@@ -61,3 +61,13 @@ def test_coverage_is_the_weighted_share_of_the_terms() -> None:
 def test_an_abbreviation_is_found_as_the_expression_finds_it(term: str, text: str) -> None:
     expression = r"[\u3400-\u9fff]{0,3}".join(map(re.escape, term))
     assert _abbreviates(term, text) is (re.search(expression, text) is not None)
+
+
+def test_everyday_words_match_what_documents_call_the_same_thing() -> None:
+    assert match_term("毛病", "发现问题57个") == SYNONYM
+    assert match_term("掏钱", "由市财政出资") == SYNONYM
+
+
+def test_a_short_synonym_begins_or_ends_a_word_of_the_text() -> None:
+    assert match_term("高新技术企业", "认定高企12家") == SYNONYM
+    assert match_term("高新技术企业", "提高企业效益") < SYNONYM

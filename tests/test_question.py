@@ -96,7 +96,10 @@ def test_tells_years_from_other_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "language"), [("基金多大？", "zh"), ("G60", "zh"), ("How big?", "en"), ("38", "zh"), ("G60基金", "zh")]
+    ("text", "language"), [
+        ("基金多大？", "zh"), ("G60", "zh"), ("How big?", "en"), ("38", "zh"), ("G60基金", "zh"), ("A股IPO的辅导券商", "zh"),
+        ("How large is the Blue Bay (蓝湾) fund?", "en"),
+    ],  # fmt: skip
 )
 def test_answers_in_the_language_of_the_question(text: str, language: str) -> None:
     assert language_of(text) == language
@@ -119,3 +122,31 @@ def test_reads_any_text(text: str) -> None:
     parsed = parse_question(text)
     assert all(term.text and term.weight > 0 for term in parsed.terms)
     assert len({term.text for term in parsed.terms}) == len(parsed.terms)
+
+
+@pytest.mark.parametrize(
+    ("question", "term"),
+    [("2024年澜浦的榜单", "澜浦"), ("报澜浦的计划", "澜浦"), ("渡口县有几个站点", "渡口县"), ("东屿市的仪器有多少台", "东屿市")],
+)
+def test_names_that_no_dictionary_has_stand_without_what_is_glued_to_them(question: str, term: str) -> None:
+    assert term in [term.text for term in parse_question(question).terms]
+
+
+def test_a_county_is_a_name_and_a_zone_is_none() -> None:
+    names = {term.text: term.is_name for term in parse_question("清渠市和开发区的医院").terms}
+    assert names["清渠市"]
+    assert not names.get("开发区", False)
+
+
+def test_a_name_written_in_chinese_too_counts_once_and_what_is_counted_may_be_a_unit() -> None:
+    parsed = parse_question("Within how many hours must the Rising Star (启明星) operator come?")
+    assert [term.text for term in parsed.terms if term.is_name] == ["启明星"]
+    assert (parsed.unit, parsed.wanted) == ("小时", "")
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [("什么叫核定投资额？", "which"), ("那几类人以什么形式得到支持？", "which"), ("几类人得到支持？", "figure")],
+)
+def test_what_a_figure_is_asked_for_with(question: str, kind: str) -> None:
+    assert parse_question(question).kind == kind

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, weigh
 from app.answering.conversation import parse_parts
 from app.answering.fitting import fit_of
 from app.answering.matching import squeeze
-from app.answering.metadata import answer_from_fields
+from app.answering.metadata import WHY, answer_from_fields
 from app.answering.others import is_contrary
 from app.answering.outline import answer_from_outline
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
@@ -129,6 +130,9 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
         return Verdict((), confidence, by_rules)
     document = documents[best.passage.chunk.document_id]
     weighed = _with_members(question, best, evidence)
+    if points := _points_around(question, best.span, document.text):
+        found = [replace(_plain_finding(document, span, store), probability=confidence) for span in points]
+        return Verdict(tuple(found), confidence, by_rules)
     items = _items_under(question, best, document)
     following = [] if items else _companions(question, best, evidence)
     only_leads = items or weighed is not best or (following and is_topic(best.text))
@@ -174,6 +178,24 @@ def _items_under(question: Question, best: Evidence, document: Document) -> list
     is_over = leads_in(best.text) or (is_topic(best.text) and "、" not in unnumbered(best.text))
     asks_more = question.kind in (LIST, WHICH, WHO, HOW, OPEN)
     return items_after(document.text, best.span)[:MAX_TOPICS] if is_over and asks_more else []
+
+
+_POINT = re.compile(r"(?<=[：:；;。\n])[^\S\n]*([一二三四五六七八九]是[^。；;\n]+。?)")
+
+
+def _points_around(question: Question, best: Span, text: str) -> list[Span]:
+    """Return the points, one sentence each, among which the best sentence stands where a reason is asked for:
+    一是…；二是…, or none."""
+    if not WHY.search(question.text):
+        return []
+    start, end = text.rfind("\n", 0, best.start), text.find("\n", best.end)
+    found = [Span(*match.span(1)) for match in _POINT.finditer(text, max(0, start), end if end > 0 else len(text))]
+    at = next((i for i, span in enumerate(found) if span.start == best.start), None)
+    if at is None:
+        return []
+    first = at - len(list(takewhile(lambda i: found[i].start - found[i - 1].end < 3, range(at, 0, -1))))
+    last = at + len(list(takewhile(lambda i: found[i + 1].start - found[i].end < 3, range(at, len(found) - 1))))
+    return found[first : last + 1] if last > first else []
 
 
 def _plain_finding(document: Document, span: Span, store: Store, value: str = "") -> Finding:

@@ -19,7 +19,8 @@ _GROUP_TOTAL = re.compile(
     r"|全[国省市区县](?:[\u3400-\u9fff]{0,6}[共总](?![同享])|[\u3400-\u9fff]{0,12}\d)"
 )
 """A sentence that says what several come to together: 四类计划共资助…"""
-ASKS_SUM = re.compile(rf"{SUM.pattern}|加起来|加在一起")
+ASKS_SUM = re.compile(r"合计|全部|加起来|加在一起|[两二三四五六七八九十各]大?[类个项家所种]")
+"""Asks for what several came to together; 一共 is also said of one."""
 _COMPARES = re.compile(r"比|较|相差|增|减|升|降|涨|[高低多少]了|倍")
 """A question that compares, so that the year compared with counts."""
 _FOCUS = re.compile(r"(.{2,}?)(?:是|为|叫|有)+\s*(?:多少|几|多大|哪|什么|啥|谁)")
@@ -166,7 +167,7 @@ def lacks_dated_deed(question: Question, near: str) -> bool:
 _COMES_INTO_FORCE = ("执行", "实行", "施行", "实施", "生效", "启动")
 _ASKS_DATE_OF = re.compile(r"(?:什么时候|啥时候|何时|哪一?[年天月日]|几月(?:份|几?[号日])?|几[号日])(?:就|才|能|开始)?([\u3400-\u9fff]{2,})")
 _ASKS_DOER = re.compile(
-    r"(?:谁|哪[个家些一]{0,2}(?:单位|部门|机关|机构|公司|企业|地方|人|委办局?|局|委))(?:来|去|负责|牵头)?([\u3400-\u9fff]{2,})"
+    r"(?:谁|哪[个家些一]{0,2}(?:单位|部门|机关|机构|公司|企业|地方|人|委办局?|局|委))(?!可|能|才能|有资格)(?:来|去|负责|牵头)?([\u3400-\u9fff]{2,})"
 )
 
 

@@ -45,13 +45,15 @@ def is_of_group(question: Question, evidence: Evidence) -> bool:
     text = squeeze(question.text)
     names = tuple(term.text for term in question.terms if term.is_name)
     start, _ = evidence.highlights[0]
+    clause = evidence.clause
     for first, last in find_lists(evidence.text):
         listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
         members = [body.group() if (body := _NAMED_BODY.match(member)) else member for member in listed]
         asked = [m for m in members if m.startswith(names) or m.endswith(names) or (len(m) > 2 and m in text)]
         are_alike = all(abs(len(member) - len(asked[0])) <= ALIKE for member in members) if asked else False
-        is_told_alone = bool(asked) and asked[0] in squeeze(evidence.clause) and not first <= start < last and evidence.clause not in evidence.text[:last]
-        if len(asked) == 1 < len(members) and are_alike and not (first <= start < last or is_told_alone):
+        is_inside = first <= start < last
+        is_told_alone = bool(asked) and evidence.text[first:last] not in clause and asked[0] in squeeze(clause)
+        if len(asked) == 1 < len(members) and are_alike and not (is_inside or is_told_alone):
             return True
     return False
 

@@ -248,6 +248,7 @@ def search_words(text: str) -> str:
 
 def _terms(folded: str) -> tuple[Term, ...]:
     """Return the words that carry meaning, in order, each once."""
+    quoted = QUOTED.findall(folded)
     rest = QUESTION_WORDS.sub(" ", _NEXT_STEP.sub(" ", folded))
     terms: dict[str, Term] = {}
     for word, word_class in _with_bodies(tagged(rest)):
@@ -259,7 +260,8 @@ def _terms(folded: str) -> tuple[Term, ...]:
             continue
         if not any(character.isalnum() for character in word):
             continue
-        is_name = (word_class in NAME_CLASSES and not _SUM_OR_RATE.search(word)) or word_class == "eng" or _is_place(word)
+        is_name = (word_class in NAME_CLASSES and not _SUM_OR_RATE.search(word)) or word_class == "eng"
+        is_name = is_name or _is_place(word) or word in quoted
         terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
     return tuple(terms.values())
 

@@ -22,7 +22,7 @@ from app.answering.facts import (
     merged,
     wrong_facts,
 )
-from app.answering.lexicon import synonyms, words
+from app.answering.lexicon import official_synonyms, words
 from app.answering.mending import mend
 from app.answering.numerals import Number, find_numbers, plain, rewrite
 from app.answering.relations import CHECKS, CHECKS_OF_CLOSEST
@@ -240,7 +240,7 @@ def _held(word: str, cited: str, context: Context) -> float:
     """Return how well a word is held, 0 to 1: in the quotes, by a synonym, by all its characters, or only around them."""
     if word in cited:
         return 1.0
-    if any(other in cited for other in synonyms().get(word, ()) if len(other) > 1):
+    if any(other in cited for other in official_synonyms().get(word, ()) if len(other) > 1):
         return 0.9
     if len(word) > 3 and any(word[:i] in cited and word[i:] in cited for i in range(2, len(word) - 1)):
         return 0.9

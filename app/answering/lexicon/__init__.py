@@ -1,7 +1,7 @@
 """Word lists, synonyms and the English glossary, read once. They hold general vocabulary, no fact of a document."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,21 +27,27 @@ def translations() -> Mapping[str, tuple[str, ...]]:
 def synonyms() -> Mapping[str, frozenset[str]]:
     """Return, for each word of synonyms.txt and everyday.txt, the other words of its groups; for English ones their
     translations too."""
-    groups: dict[str, set[str]] = {}
-    for group in (*_groups("synonyms.txt"), *_groups("everyday.txt")):
-        for word in group:
-            groups.setdefault(word, set()).update(group)
-    for phrase, chinese in translations().items():
-        groups.setdefault(phrase, set()).update(chinese)
-    return {word: frozenset(others - {word}) for word, others in groups.items()}
+    return _synonyms("synonyms.txt", "everyday.txt")
 
 
 @lru_cache(maxsize=1)
-def general_words() -> frozenset[str]:
-    """Return the words of synonyms.txt, which official documents share: no name is made of them alone."""
-    return frozenset(word for group in _groups("synonyms.txt") for word in group)
+def official_synonyms() -> Mapping[str, frozenset[str]]:
+    """Return the same of synonyms.txt alone: what may stand for a word where a claim is checked against its source."""
+    return _synonyms("synonyms.txt")
 
 
-def _groups(name: str) -> Iterator[list[str]]:
-    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
-    return (line.split() for line in lines if line and not line.startswith("#"))
+def general_words() -> Collection[str]:
+    """Return the words that official documents share: no name is made of them alone."""
+    return official_synonyms().keys()
+
+
+def _synonyms(*names: str) -> dict[str, frozenset[str]]:
+    groups: dict[str, set[str]] = {}
+    for name in names:
+        for line in (HERE / name).read_text(encoding="utf-8").splitlines():
+            group = [] if line.startswith("#") else line.split()
+            for word in group:
+                groups.setdefault(word, set()).update(group)
+    for phrase, chinese in translations().items():
+        groups.setdefault(phrase, set()).update(chinese)
+    return {word: frozenset(others - {word}) for word, others in groups.items()}
