@@ -41,6 +41,7 @@ _SUM = re.compile(r"\d[万亿余多]*元")
 ONLY_KIND = 0.3
 """What the lack of 科技人才 counts beside 1万余人, and of 奖金 beside 5000元."""
 _PAPERS = ("材料", "资料", "证件", "证明")
+_ASKS_PAPERS = re.compile(r"提交|递交|交|携带|带|准备|需要?|申[请报领]|办理|提供|报名")
 _PAPER = re.compile(r"[证书表]|发票|合同|凭证|复印件|报告|材料|资料|单据|协议|照片")
 _ASKS_ONE = re.compile(r"哪一?[家所个](?:公司|银行|医院|学校|大学|高校|机构|企业|单位|部门|研究[院所])")
 _GENERIC = ")(?<!".join("合作 有关 相关 商业 各类 指定 定点 国有 民营 上述 其他 多家 这些 部分 主管 专业 当地".split())
@@ -51,7 +52,7 @@ def missing_wanted(question: Question, near: str) -> float:
     """Return how much a squeezed text lacks of the kind that the answer must be of, 0 to 1, FIRM where its look is known."""
     wanted = question.wanted
     is_title = wanted in _TITLED and (wanted not in _RULES or _ASKS_WHICH.search(question.text) is not None)
-    if wanted in _PAPERS:
+    if wanted in _PAPERS and _ASKS_PAPERS.search(question.text):
         return 0.0 if _PAPER.search(near) else FIRM
     if not wanted or (wanted in {*_RULES, *words("any_kind")} and not is_title):
         return 0.0

@@ -3,11 +3,11 @@
 import re
 
 from app.answering.kinds import LOOKS
-from app.answering.lexicon import general_words, synonyms, translations, words
+from app.answering.lexicon import general_words, translations, words
 from app.answering.matching import ABBREVIATION, PARTIAL, coverage, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import SUM
-from app.answering.question import COMPARED_WITH, DATE, OF_TIME, YEAR, Question, Term, tagged
+from app.answering.question import COMPARED_WITH, DATE, YEAR, Question, Term
 from app.text import is_cjk
 from app.types import Document
 
@@ -145,29 +145,24 @@ def missing_member(question: Question, sentence: str, document: Document) -> flo
 
 
 def lacks_doer(question: Question, sentence: str) -> bool:
-    """Tell a sentence that has none of the deeds whose doer is asked for: 验收 of 由谁验收."""
-    asked = _ASKS_DOER.search(question.text)
-    if asked is None:
-        return False
-    deeds = [word for word, word_class in tagged(asked.group(1)) if word_class[0] == "v" and len(word) > 1]
-    deeds = [deed for deed in deeds if deed not in words("stop_words") and deed[-1] not in "来去"]
-    return bool(deeds) and all(match_term(deed, sentence) < PARTIAL for deed in deeds)
+    """Tell a sentence that has none of the official deeds whose doer is asked for: 验收 of 由谁验收."""
+    return _lacks_official_deeds(_ASKS_DOER.search(question.text), sentence)
 
 
 def lacks_dated_deed(question: Question, near: str) -> bool:
-    """Tell the surroundings of a date that have none of the deeds whose date is asked for: 成立 of 哪一年成立."""
-    asked = _ASKS_DATE_OF.search(question.text) if question.kind == DATE else None
-    if asked is None:
-        return False
-    deeds = [word for word, word_class in tagged(asked.group(1)) if word_class[0] == "v" and len(word) > 1]
-    deeds = [deed for deed in deeds if deed in synonyms() and deed not in (*OF_TIME, *_COMES_INTO_FORCE)]
-    return bool(deeds) and all(match_term(deed, near) < PARTIAL for deed in deeds)
+    """Tell the surroundings of a date that have none of the official deeds whose date is asked for: 成立 of 哪一年成立."""
+    return _lacks_official_deeds(_ASKS_DATE_OF.search(question.text) if question.kind == DATE else None, near)
 
 
-_COMES_INTO_FORCE = ("执行", "实行", "施行", "实施", "生效", "启动")
-_ASKS_DATE_OF = re.compile(r"(?:什么时候|啥时候|何时|哪一?[年天月日]|几月(?:份|几?[号日])?|几[号日])(?:就|才|能|开始)?([\u3400-\u9fff]{2,})")
+def _lacks_official_deeds(asked: re.Match[str] | None, source: str) -> bool:
+    """Other deeds (提出, 主张) are told in too many words to be missed."""
+    deeds = [deed for deed in words("official_deeds") if asked and deed in asked.group(1)]
+    return bool(deeds) and all(match_term(deed, source) < PARTIAL for deed in deeds)
+
+
+_ASKS_DATE_OF = re.compile(r"(?:什么时候|啥时候|何时|哪一?[年天月日]|几月(?:份|几?[号日])?|几[号日])([\u3400-\u9fff]{2,})")
 _ASKS_DOER = re.compile(
-    r"(?:谁|哪[个家些一]{0,2}(?:单位|部门|机关|机构|公司|企业|地方|人|委办局?|局|委))(?!可|能|才能|有资格)(?:来|去|负责|牵头)?([\u3400-\u9fff]{2,})"
+    r"(?:谁|哪[个家些一]{0,2}(?:单位|部门|机关|机构|公司|企业|委办局?|局|委))(?!可|能|才能|有资格)([\u3400-\u9fff]{2,})"
 )
 
 
