@@ -138,8 +138,13 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
         or is_of_list
         or (figure.kind == spans.COUNT and _excludes(question.unit[:1], figure.unit[:1]))
         or (figure.unit == "个" and _is_of_other_things(question, sentence[figure.end :]))
-        or ((asks_day or question.unit.startswith("年")) and _ONLY_YEAR.fullmatch(text))
+        or ((asks_day or _asks_years(question)) and _ONLY_YEAR.fullmatch(text))
     )
+
+
+def _asks_years(question: Question) -> bool:
+    """Tell a question for a number of years (读几年) from one for a year (西元几年)."""
+    return question.unit.startswith("年") and re.search(r"(?:[西公]元|[于在是])几年", question.text) is None
 
 
 _MEASURES = ("家户所间座处栋", "项件条宗起份篇", "辆台部架艘套", "张枚块", "场次期届批回趟", "只头匹", "棵株", "餐顿", "分")
