@@ -13,7 +13,7 @@ from app.answering.conversation import stand_alone
 from app.answering.extractive import Finding, Verdict
 from app.answering.generative import compose, full_question
 from app.answering.inquiry import NOTHING, Inquiry
-from app.answering.question import language_of, search_words
+from app.answering.terms import language_of, search_words
 from app.cache import CachedEncoder, CachedReader
 from app.config import Settings
 from app.encoders import load_encoder

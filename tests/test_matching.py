@@ -17,7 +17,7 @@ from app.answering.matching import (
     match_term,
     squeeze,
 )
-from app.answering.question import Term
+from app.answering.terms import Term
 
 
 @pytest.mark.parametrize(

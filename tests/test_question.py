@@ -4,20 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.answering.question import (
-    DATE,
-    FIGURE,
-    HOW,
-    LIST,
-    OPEN,
-    WHERE,
-    WHETHER,
-    WHICH,
-    WHO,
-    language_of,
-    parse_question,
-    search_words,
-)
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHETHER, WHICH, WHO, parse_question
+from app.answering.terms import language_of, search_words
 
 
 @pytest.mark.parametrize(
@@ -96,10 +84,16 @@ def test_tells_years_from_other_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "language"), [
-        ("基金多大？", "zh"), ("G60", "zh"), ("How big?", "en"), ("38", "zh"), ("G60基金", "zh"), ("A股IPO的辅导券商", "zh"),
+    ("text", "language"),
+    [
+        ("基金多大？", "zh"),
+        ("G60", "zh"),
+        ("How big?", "en"),
+        ("38", "zh"),
+        ("G60基金", "zh"),
+        ("A股IPO的辅导券商", "zh"),
         ("How large is the Blue Bay (蓝湾) fund?", "en"),
-    ],  # fmt: skip
+    ],
 )
 def test_answers_in_the_language_of_the_question(text: str, language: str) -> None:
     assert language_of(text) == language
@@ -126,7 +120,12 @@ def test_reads_any_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("question", "term"),
-    [("2024年澜浦的榜单", "澜浦"), ("报澜浦的计划", "澜浦"), ("渡口县有几个站点", "渡口县"), ("东屿市的仪器有多少台", "东屿市")],
+    [
+        ("2024年澜浦的榜单", "澜浦"),
+        ("报澜浦的计划", "澜浦"),
+        ("渡口县有几个站点", "渡口县"),
+        ("东屿市的仪器有多少台", "东屿市"),
+    ],
 )
 def test_names_that_no_dictionary_has_stand_without_what_is_glued_to_them(question: str, term: str) -> None:
     assert term in [term.text for term in parse_question(question).terms]

@@ -8,8 +8,9 @@ from functools import lru_cache
 from app.answering.fitting import CLAUSE_MARKS, YEARS, around, fit_of
 from app.answering.kinds import LOOKS, missing_wanted
 from app.answering.matching import coverage, match_term, squeeze
-from app.answering.question import COMPARED_WITH, FIGURE, LATER, YEAR, Question, Term
+from app.answering.question import COMPARED_WITH, FIGURE, LATER, YEAR, Question
 from app.answering.short_answer import agreed, is_misread, short_answer
+from app.answering.terms import Term
 from app.loading import fields as keys
 from app.text import is_question, is_topic, items_after, lead_of, leads_in, split_sentences, unnumbered
 from app.types import Document, Passage, Span

@@ -7,7 +7,8 @@ from dataclasses import replace
 import rjieba
 
 from app.answering.metadata import asked_keys
-from app.answering.question import OPEN, QUESTION_WORDS, YEAR, Question, Term, has_question_word, parse_question
+from app.answering.question import OPEN, YEAR, Question, has_question_word, parse_question
+from app.answering.terms import PLACE_ENDS, QUESTION_WORDS, Term
 from app.loading.fields import DOCUMENT_NUMBER
 from app.text import fold
 from app.types import Turn
@@ -29,7 +30,6 @@ _ENDS_ELLIPTIC = re.compile(r"呢[？?。!！\s]*$")
 _ATTRIBUTE = re.compile(
     r"额|规模|人数|数量|比例|占比|比重|时间|日期|年龄|条件|金额|倍数?|次数|作用|功能|目标|对象|范围|单位|名称|内容|要求|标准|方式|来源"
 )
-PLACE_ENDS = tuple("省市县区镇乡")
 _COMPARED = re.compile(r"比$|相比$|的话$|而言$|来说$")
 
 

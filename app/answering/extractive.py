@@ -263,7 +263,7 @@ def _is_outdone(question: Question, one: Evidence, evidence: Sequence[Evidence])
 
 def _is_of_another_place(question: Question, one: Evidence, evidence: Sequence[Evidence]) -> bool:
     """Tell a sentence without the place that is asked about, where another one of its passage has it: 桐溪区 for 柳浦区."""
-    places = [term.text for term in question.terms if term.is_name and len(term.text) > 2 and term.text[-1] in "市县区镇乡"]
+    places = [term.text for term in question.terms if term.is_place]
     return any(
         place not in squeeze(one.text)
         and any(other.passage.chunk.id == one.passage.chunk.id and place in squeeze(other.text) for other in evidence)

@@ -147,7 +147,17 @@ def _asks_years(question: Question) -> bool:
     return question.unit.startswith("年") and re.search(r"(?:[西公]元|[于在是])几年", question.text) is None
 
 
-_MEASURES = ("家户所间座处栋", "项件条宗起份篇", "辆台部架艘套", "张枚块", "场次期届批回趟", "只头匹", "棵株", "餐顿", "分")
+_MEASURES = (
+    "家户所间座处栋",
+    "项件条宗起份篇",
+    "辆台部架艘套",
+    "张枚块",
+    "场次期届批回趟",
+    "只头匹",
+    "棵株",
+    "餐顿",
+    "分",
+)
 """Measure words of one group may stand for each other, and 个 for all of them."""
 
 
@@ -264,7 +274,9 @@ def _is_of_part(question: Question, sentence: str, figure: spans.ShortAnswer) ->
     if parts is None:
         return 0
     whole, part = squeeze(sentence[: parts.start()]), squeeze(sentence[parts.end() :])
-    asks_part = any(len(t.text) > 1 and t.text in part and match_term(t.text, whole) < ABBREVIATION for t in question.terms)
+    asks_part = any(
+        len(t.text) > 1 and t.text in part and match_term(t.text, whole) < ABBREVIATION for t in question.terms
+    )
     return (1 if figure.start > parts.start() else -1) if asks_part else 0
 
 

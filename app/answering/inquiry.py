@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from app.answering import replies
 from app.answering.extractive import Similarity, Verdict, find_answer
-from app.answering.question import language_of
+from app.answering.terms import language_of
 from app.types import Passage, Refusal, Store
 
 NOTHING = Verdict((), 0.0, 0.0)

@@ -44,33 +44,65 @@ _PAPERS = ("材料", "资料", "证件", "证明")
 _ASKS_PAPERS = re.compile(r"提交|递交|交|携带|带|准备|需要?|申[请报领]|办理|提供|报名")
 _PAPER = re.compile(r"[证书表]|发票|合同|凭证|复印件|报告|材料|资料|单据|协议|照片")
 _ASKS_ONE = re.compile(r"哪一?[家所个](?:公司|银行|医院|学校|大学|高校|机构|企业|单位|部门|研究[院所])")
-_GENERIC = ")(?<!".join("合作 有关 相关 商业 各类 指定 定点 国有 民营 上述 其他 多家 这些 部分 主管 专业 当地".split())
+_GENERIC = ")(?<!".join(
+    (
+        "合作",
+        "有关",
+        "相关",
+        "商业",
+        "各类",
+        "指定",
+        "定点",
+        "国有",
+        "民营",
+        "上述",
+        "其他",
+        "多家",
+        "这些",
+        "部分",
+        "主管",
+        "专业",
+        "当地",
+    )
+)
 """What stands before 银行 or 公司 without telling which one."""
 
 
 def missing_wanted(question: Question, near: str) -> float:
     """Return how much a squeezed text lacks of the kind that the answer must be of, 0 to 1, FIRM where its look is known."""
     wanted = question.wanted
-    is_title = wanted in _TITLED and (wanted not in _RULES or _ASKS_WHICH.search(question.text) is not None)
     if wanted in _PAPERS and _ASKS_PAPERS.search(question.text):
         return 0.0 if _PAPER.search(near) else FIRM
+    is_title = wanted in _TITLED and (wanted not in _RULES or _ASKS_WHICH.search(question.text) is not None)
     if not wanted or (wanted in {*_RULES, *words("any_kind")} and not is_title):
         return 0.0
     if pattern := LOOKS.get(wanted) or _TITLED.get(wanted):
         return 0.0 if pattern.search(near) else FIRM if wanted in LOOKS else 1.0
-    if _ASKS_ONE.search(question.text) and wanted in near and not re.search(rf"(?<!{_GENERIC})(?<=[\u3400-\u9fff]{{2}}){wanted}", near):
-        return 1.0
-    if wanted == "国家":
-        places = (word for word, word_class in rjieba.tag(near) if word_class == "ns" and word not in question.text)
-        return 0.0 if any(place.rstrip("省市区县") not in words("places") for place in places) else 1.0
-    if wanted in words("place_kinds"):
+    if wanted == "国家" or wanted in words("place_kinds"):
+        return float(not _has_place(question, near))
+    return 1.0 if _is_generic(question, near) else _missing_noun(wanted, near)
+
+
+def _has_place(question: Question, near: str) -> bool:
+    """Tell a text with a country that the question does not name, or with a city, where one is asked for."""
+    if question.wanted != "国家":
         return (
-            0.0
-            if any(place in near for place in words("places")) or re.search(r"[\u3400-\u9fff][市省县区镇]", near)
-            else 1.0
+            any(place in near for place in words("places"))
+            or re.search(r"[\u3400-\u9fff][市省县区镇]", near) is not None
         )
-    if wanted.endswith(_SUMS) and _SUM.search(near):
-        return ONLY_KIND * (1 - match_term(wanted, near))
-    if wanted.endswith(_PEOPLE) and _NUMBER_OF_PEOPLE.search(near):
-        return ONLY_KIND
-    return 1 - match_term(wanted, near)
+    places = (word for word, word_class in rjieba.tag(near) if word_class == "ns" and word not in question.text)
+    return any(place.rstrip("省市区县") not in words("places") for place in places)
+
+
+def _is_generic(question: Question, near: str) -> bool:
+    """Tell a text that has the noun, but does not say which one: 合作银行 for 哪家银行."""
+    named = rf"(?<!{_GENERIC})(?<=[\u3400-\u9fff]{{2}}){re.escape(question.wanted)}"
+    return _ASKS_ONE.search(question.text) is not None and question.wanted in near and not re.search(named, near)
+
+
+def _missing_noun(wanted: str, near: str) -> float:
+    """Return how much a text lacks of a noun, less where it has a figure of its kind: a sum, a number of people."""
+    is_told = (wanted.endswith(_SUMS) and _SUM.search(near)) or (
+        wanted.endswith(_PEOPLE) and _NUMBER_OF_PEOPLE.search(near)
+    )
+    return (ONLY_KIND if is_told else 1.0) * (1 - match_term(wanted, near))

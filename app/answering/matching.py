@@ -9,9 +9,10 @@ from itertools import accumulate
 import rjieba
 
 from app.answering.lexicon import synonyms
-from app.answering.question import Term
+from app.answering.terms import Term
 from app.spelling import sound
 from app.text import fold, is_cjk
+from app.types import Document
 
 SYNONYM, SOUND, ABBREVIATION, PARTIAL = 0.85, 0.8, 0.7, 0.6
 """What a match counts that is not literal; a literal one counts 1."""
@@ -26,6 +27,11 @@ _LATIN = re.compile(r"[a-z0-9]{4,}")
 def squeeze(text: str) -> str:
     """Return the search copy without white space, in which 「2020 年」 is 「2020年」."""
     return _SPACE.sub("", fold(text))
+
+
+def home_of(document: Document) -> str:
+    """Return what a document says of itself, squeezed: its title and its fields."""
+    return squeeze(" ".join((document.title, *(field.value for field in document.fields))))
 
 
 def match_term(term: str, text: str) -> float:

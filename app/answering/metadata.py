@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from app.answering.lexicon import words
 from app.answering.matching import match_term, squeeze
-from app.answering.question import Question, Term
+from app.answering.question import Question
+from app.answering.terms import Term
 from app.loading import fields as keys
 from app.text import fold
 from app.types import Document, Field

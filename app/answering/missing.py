@@ -4,10 +4,11 @@ import re
 
 from app.answering.kinds import LOOKS
 from app.answering.lexicon import general_words, translations, words
-from app.answering.matching import ABBREVIATION, PARTIAL, coverage, match_number, match_term, squeeze
+from app.answering.matching import ABBREVIATION, PARTIAL, coverage, home_of, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import SUM
-from app.answering.question import COMPARED_WITH, DATE, YEAR, Question, Term
+from app.answering.question import COMPARED_WITH, DATE, YEAR, Question
+from app.answering.terms import Term
 from app.text import is_cjk
 from app.types import Document
 
@@ -35,7 +36,7 @@ def missing_name(question: Question, sentence: str, headings: str, context: str,
     for term in question.terms:
         if _is_firm(term, question.language):
             name = term.text.rstrip("省市区县") if len(term.text) > 2 else term.text
-            counts = min(beside, PLACE_BESIDE) if is_place(term) else beside
+            counts = min(beside, PLACE_BESIDE) if term.is_place else beside
             near = max(
                 match_term(name, sentence + headings), 0.9 * match_term(name, home), counts * match_term(name, context)
             )
@@ -43,18 +44,8 @@ def missing_name(question: Question, sentence: str, headings: str, context: str,
     return worst
 
 
-def home_of(document: Document) -> str:
-    """Return what a document says of itself: its title and its fields, squeezed."""
-    return squeeze(" ".join((document.title, *(field.value for field in document.fields))))
-
-
 PLACE_BESIDE = 0.4
 """How much a place that only a neighbouring sentence has still counts: figures without one are told of the whole."""
-
-
-def is_place(term: Term) -> bool:
-    """Tell the name of a city, county, district or town: 青屏区."""
-    return term.is_name and len(term.text) > 2 and term.text[-1] in "市县区镇乡"
 
 
 def _is_firm(term: Term, language: str) -> bool:
@@ -160,7 +151,9 @@ def _lacks_official_deeds(asked: re.Match[str] | None, source: str) -> bool:
     return bool(deeds) and all(match_term(deed, source) < PARTIAL for deed in deeds)
 
 
-_ASKS_DATE_OF = re.compile(r"(?:什么时候|啥时候|何时|哪一?[年天月日]|几月(?:份|几?[号日])?|几[号日])([\u3400-\u9fff]{2,})")
+_ASKS_DATE_OF = re.compile(
+    r"(?:什么时候|啥时候|何时|哪一?[年天月日]|几月(?:份|几?[号日])?|几[号日])([\u3400-\u9fff]{2,})"
+)
 _ASKS_DOER = re.compile(
     r"(?:谁|哪[个家些一]{0,2}(?:单位|部门|机关|机构|公司|企业|委办局?|局|委))(?!可|能|才能|有资格)([\u3400-\u9fff]{2,})"
 )

@@ -7,7 +7,7 @@ from itertools import pairwise
 from app.answering.choosing import Evidence
 from app.answering.fitting import GROWN, PARTS
 from app.answering.lexicon import words
-from app.answering.matching import match_term, squeeze
+from app.answering.matching import home_of, match_term, squeeze
 from app.answering.question import DATE, FIGURE, Question
 from app.answering.spans import find_lists
 from app.types import Document
@@ -120,9 +120,9 @@ def is_of_another_item(question: Question, evidence: Evidence, document: Documen
 
 def is_of_another_place(question: Question, evidence: Evidence, document: Document) -> bool:
     """Tell a figure in the clause of one place where another is asked about: 柏山市招收120名 for 东湖区."""
-    home = squeeze(document.title + " ".join(field.value for field in document.fields))
-    names = [t.text for t in question.terms if t.is_name and len(t.text) > 2 and t.text[-1] in "市县区"]
-    places = [name for name in names if name not in home] if question.kind in (FIGURE, DATE) else []
+    home = home_of(document)
+    names = [term.text for term in question.terms if term.is_place and term.text not in home]
+    places = names if question.kind in (FIGURE, DATE) else []
     clause = squeeze(evidence.clause)
     told = _PLACE_FIRST.match(clause) if evidence.highlights else None
     return bool(places and told) and not any(place in clause for place in places)

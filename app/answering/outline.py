@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from app.answering.choosing import telling
 from app.answering.matching import coverage, squeeze
-from app.answering.question import HOW, LATER, LIST, OPEN, WHICH, Question, Term
+from app.answering.question import HOW, LATER, LIST, OPEN, WHICH, Question
+from app.answering.terms import Term
 from app.text import is_question, split_sentences, unnumbered
 from app.types import Document, Section, Span
 

@@ -1,15 +1,12 @@
 """What a question asks for: its parts, the kind of answer each wants, and the words the evidence must match."""
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
-import rjieba
-
 from app.answering.lexicon import translations, words
-from app.text import fold, has_cjk
+from app.answering.terms import Term, chinese_terms, counted_in_english, english_terms, language_of, tagged
+from app.text import fold
 
 FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
     "figure", "date", "who", "where", "list", "which", "how", "whether", "open",
@@ -36,36 +33,17 @@ NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
 """What is asked for by its noun; decides where no question word does, or only 什么."""
 
 
-QUESTION_WORDS = re.compile(
-    r"请问一?下?|麻烦问?一?下?|我?想(?:问|知道|了解|咨询)一?下?|能不能(?:告诉|帮|给)?我?们?(?:看看)?|告诉我|帮我?(?:查|看|找)一?[下查看]*|你好|您好"
-    r"|是?多少个?|百分之几|第几|几成|几|最多|最少|多[长少]时间|多[大高长久远]|是?什么时候|什么|是?哪[些个家所份项类种座位里儿年天月日几一]?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
-    r"|分别|具体|一共|总共|[吗呢呀啊嘛吧啦]+(?=[？?。!！]|$)|\bhow (?:many|much|large|big|long|old|often|far)\b|\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|the|an?|of|in|on|to|for"
-    r"|by|with|at|from|has|have|had|be|been|it|its|this|that|there|and|or|can|could|please|tell|me|will|would|as|than)\b"
-)
-"""What asks, and what is only polite: carries nothing that evidence could match."""
-
-
 LATER = re.compile(
     r"下一?阶段|下一?步|今后|接下来|(?<!岁)以后(?!的)|未来|将来|后续|打算|\bnext (?:step|stage|phase)s?\b|\bfuture\b|\bplan(?:s|ned)? to\b"
 )
 """What a question or a heading says of things to come."""
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
-COMPARED_WITH = re.compile(r"(?:比|较|相比|相较)于?(?:19|20)\d{2}年?(?:同期)?(?!年|的|同期)|是(?:19|20)\d{2}年的?(?=[\d.]+倍)")
+COMPARED_WITH = re.compile(
+    r"(?:比|较|相比|相较)于?(?:19|20)\d{2}年?(?:同期)?(?!年|的|同期)|是(?:19|20)\d{2}年的?(?=[\d.]+倍)"
+)
 """The year that a figure is only compared with: 比2022年下降4.1%."""
 NUMBER = re.compile(r"\d+(?:\.\d+)?%?")
 LATIN = re.compile(r"[a-z][a-z0-9+.&-]*[a-z0-9+]|[a-z]", re.ASCII)
-QUOTED = re.compile(r"[《“「『‘\"]([^》”」』’\"]{2,60})[》”」』’\"]")
-NAME_CLASSES = ("nr", "ns", "nt", "nz", "nrt", "nrfg")
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A word of the question that evidence should match. `weight` grows with how much it says, from 0.3 to about 2."""
-
-    text: str
-    weight: float
-    is_name: bool = False
-    """A place, person, organisation or other proper name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +71,7 @@ def parse_question(text: str) -> Question:
     years = tuple(dict.fromkeys(YEAR.findall(folded)))
     numbers = tuple(number for number in dict.fromkeys(NUMBER.findall(folded)) if number not in years)
     kind = _kind(folded)
-    terms = _english_terms(text) if language == "en" else _terms(folded)
+    terms = english_terms(text) if language == "en" else chinese_terms(folded)
     return Question(
         text,
         folded,
@@ -111,7 +89,9 @@ OF_TIME = frozenset(("截止", "截至", "开始", "结束", "时间", "日期",
 """Words by which a question asks for a date and that the sentence with the date need not hold."""
 
 
-_ASKS_MEANING = re.compile(r"什么叫|何谓|(?:是|指)的?什么意思|[怎如][么何样]定义|的?(?:含义|定义)(?:是|$|[?？])|意味着什么")
+_ASKS_MEANING = re.compile(
+    r"什么叫|何谓|(?:是|指)的?什么意思|[怎如][么何样]定义|的?(?:含义|定义)(?:是|$|[?？])|意味着什么"
+)
 
 
 def _kind(folded: str) -> str:
@@ -126,19 +106,6 @@ def _kind(folded: str) -> str:
 def has_question_word(text: str) -> bool:
     """Tell whether a text asks for something of a known kind."""
     return _kind(fold(text)) != OPEN
-
-
-def language_of(text: str) -> str:
-    """Return the language to answer in: `en` for English sentences, also with a Chinese name in them, else `zh`."""
-    words_of_text = re.findall(r"[A-Za-z]{2,}", text)
-    if not has_cjk(text):
-        return "en" if words_of_text else "zh"
-    return "en" if len(words_of_text) > 2 and _ENGLISH_GRAMMAR.search(text) else "zh"
-
-
-_ENGLISH_GRAMMAR = re.compile(
-    r"\b(?:the|of|in|for|is|are|was|were|does|did|how|what|which|who|when|where|why)\b", re.IGNORECASE
-)
 
 
 _UNIT = re.compile(r"(?:多少|几)\s*([^\s，。？?！的了在,.]{1,4})")
@@ -187,142 +154,25 @@ def _wanted(folded: str) -> str:
     return head
 
 
-_HOW_MANY = re.compile(r"\bhow many ((?:[a-z-]+ ?){1,3})")
+_NO_NOUN = frozenset(
+    (
+        *"年月日天个家所份项类种座位款条大名件批次场点吨元岁", "天内", "日内", "年内", "月内", "小时", "小时内", "分钟", "周岁",
+        "课时", "学时", "学分", "公里", "平方米", "立方米", "千瓦", "万元",
+    )
+)  # fmt: skip
+"""What may stand behind 哪 and 多少 without a noun: 哪年, 哪三项, 多少课时."""
+
+
+_UNITS_OF_MEASURE = frozenset(
+    (*"吨天日年周米亩元岁倍次", "小时", "分钟", "个月", "公里", "千米", "平方米", "公顷", "千瓦", "周岁", "人次")
+)
 
 
 def _english_wanted(folded: str) -> str:
-    """Return the plural behind how many, if the glossary has it: markets of how many night markets are there."""
-    noun = _counted_in_english(folded)
-    return "" if _english_unit(folded) else noun
+    """Return the noun behind how many: markets of how many night markets are there."""
+    return "" if _english_unit(folded) else counted_in_english(folded)
 
 
 def _english_unit(folded: str) -> str:
     """Return the unit behind how many, in Chinese: 小时 for how many hours."""
-    return next((word for word in translations().get(_counted_in_english(folded), ()) if word in _UNITS_OF_MEASURE), "")
-
-
-def _counted_in_english(folded: str) -> str:
-    match = _HOW_MANY.search(folded)
-    plurals = [word for word in match.group(1).split() if word.endswith("s") and len(word) > 3] if match else []
-    return next((word for word in plurals if word in translations()), "")
-
-
-_UNITS_OF_MEASURE = frozenset("吨 小时 分钟 天 日 个月 年 周 公里 千米 米 平方米 亩 公顷 千瓦 元 周岁 岁 倍 人次 次".split())
-
-
-_NO_NOUN = frozenset((*"年月日天个家所份项类种座位款条大名件批次场", "天内", "日内", "课时", "学时", "学分", "点", "公里", "平方米", "立方米", "吨", "千瓦", "元", "万元", "年内", "小时", "小时内", "分钟", "月内", "岁", "周岁"))
-"""What may stand behind 哪 without a noun: 哪年, 哪三项."""
-
-
-_ENGLISH_WORD = re.compile(r"[a-z0-9][a-z0-9&.+'-]*[a-z0-9]|[a-z0-9]", re.ASCII)
-_LONGEST_PHRASE = 5
-_NAMED_IN_CHINESE = re.compile(r"(?:[A-Z][\w-]*\s+)+[(（]([\u3400-\u9fff]{2,})[)）]")
-"""A name and how it is written in Chinese, which alone counts: Rising-Star (启明星)."""
-
-
-def _english_terms(text: str) -> tuple[Term, ...]:
-    """Return the words and phrases of an English question; those with a translation weigh more than those without."""
-    text = _NAMED_IN_CHINESE.sub(r" \1 ", text)
-    words = _ENGLISH_WORD.findall(QUESTION_WORDS.sub(" | ", fold(text)).replace("'s", " "))
-    capitals = {word.lower() for word in re.findall(r"(?<=[a-z,] )[A-Z][A-Za-z-]+", text)}
-    terms: dict[str, Term] = {}
-    i = 0
-    while i < len(words):
-        spans = (" ".join(words[i : i + n]) for n in range(min(_LONGEST_PHRASE, len(words) - i), 0, -1))
-        phrase = next((span for span in spans if span in translations()), words[i])
-        if phrase in translations():
-            terms.setdefault(phrase, Term(phrase, 1.0))
-        elif not phrase.isdigit() and len(phrase) > 1:
-            terms.setdefault(phrase, Term(phrase, 0.6, is_name=phrase in capitals))
-        i += len(phrase.split(" "))
-    chinese = (Term(name, _weight(name, "nz"), is_name=True) for name in re.findall(r"[\u3400-\u9fff]{2,}", text))
-    return (*terms.values(), *chinese)
-
-
-def search_words(text: str) -> str:
-    """Return what BM25 searches for a question: its own words, and their translations if it is English."""
-    if language_of(text) != "en":
-        return text
-    return " ".join([text, *(word for term in _english_terms(text) for word in translations().get(term.text, ())[:2])])
-
-
-def _terms(folded: str) -> tuple[Term, ...]:
-    """Return the words that carry meaning, in order, each once."""
-    quoted = QUOTED.findall(folded)
-    rest = QUESTION_WORDS.sub(" ", _NEXT_STEP.sub(" ", folded))
-    terms: dict[str, Term] = {}
-    for word, word_class in _with_bodies(tagged(rest)):
-        if (
-            word in words("stop_words")
-            or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r")
-            or not word.strip()
-        ):
-            continue
-        if not any(character.isalnum() for character in word):
-            continue
-        is_name = (word_class in NAME_CLASSES and not _SUM_OR_RATE.search(word)) or word_class == "eng"
-        is_name = is_name or _is_place(word) or word in quoted
-        terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
-    return tuple(terms.values())
-
-
-_NEXT_STEP = re.compile(r"下一?阶段|下一?步|接下来")
-"""Asks for plans, in words that the plans themselves need not have."""
-_PLACE_CLASSES = ("n", "ns", "nr", "nz", "nrt")
-_UNITS = ("市", "县", "区")
-_BODY = re.compile(r"(?:师范|理工|科技|医科|农业|工业|中医药?)?(?:大学|学院|医院|银行|公司|集团|研究[院所]|中学|小学)")
-
-
-def _with_bodies(phrase: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield the words, a name and the body or the unit behind it as one: 中山医院, 东屿市."""
-    following = iter([*phrase[1:], ("", "")])
-    is_taken = False
-    for word, word_class in phrase:
-        after, _ = next(following)
-        if is_taken:
-            is_taken = False
-        elif word_class in ("ns", "nz", "nr") and _BODY.fullmatch(after):
-            is_taken = True
-            yield word + after, "nt"
-        elif len(word) > 1 and word_class in _PLACE_CLASSES and after in _UNITS and word not in words("any_kind"):
-            is_taken = True
-            yield word + after, "ns"
-        else:
-            yield word, word_class
-
-
-def _is_place(word: str) -> bool:
-    """Tell a word that no dictionary has and that ends as places do: 清渠市, not 开发区."""
-    return len(word) > 2 and word[-1] in _UNITS and len(rjieba.cut(word, False)) > 1
-
-
-_SUM_OR_RATE = re.compile(r"[费款金率额量价券税]$")
-"""How words end that the tagger may take for names: 安家费, 不良率."""
-_ONE_OF = re.compile(r"一[年月天周次份条趟个家项人台辆名件场户亩套]")
-"""What something is told for each of, which documents say as 每年 or not at all."""
-
-
-def _weight(word: str, word_class: str) -> float:
-    if _ONE_OF.fullmatch(word):
-        return 0.35
-    base = 1.3 if word_class in NAME_CLASSES or word_class == "eng" else 1.0 if word_class[0] in "nijlm" else 0.7
-    return base * (0.5 if len(word) == 1 else min(len(word), 4) ** 0.5 / 1.4)
-
-
-@lru_cache(maxsize=4096)
-def tagged(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the words of a folded text with their classes (jieba's set)."""
-    return tuple((_without_glued(word.strip()), word_class) for word, word_class in rjieba.tag(text))
-
-
-_BEFORE_WORDS = frozenset("要能会可需须应得想年月日里对报类搞从向给被把跟和与到在持查问请让由使按将那这该本各每某前后来去领")
-_BEHIND_WORDS = frozenset("要能会可有是说的了吗呢")
-
-
-def _without_glued(word: str) -> str:
-    """Return a word that jieba only guessed without the verbs and particles it took in: 交 of 要交, 澜浦 of 年澜浦."""
-    pieces = rjieba.cut(word, False)
-    if len(pieces) < 2:
-        return word
-    start, end = int(pieces[0] in _BEFORE_WORDS), len(pieces) - int(pieces[-1] in _BEHIND_WORDS)
-    return "".join(pieces[start:end]) or word
+    return next((word for word in translations().get(counted_in_english(folded), ()) if word in _UNITS_OF_MEASURE), "")

@@ -89,9 +89,10 @@ def agreed(
     if read is None:
         return found
     words = sentence[read[0] : read[1]]
-    if found and is_misread(question, words):
-        return found
-    if question.kind == FIGURE and is_given(question, words):
+    is_given_or_misread = (question.kind == FIGURE and is_given(question, words)) or (
+        found and is_misread(question, words)
+    )
+    if is_given_or_misread:
         return found
     if question.kind == LIST and found and (_COUNTED.match(words) or (read[0] < found[0][1] and found[0][0] < read[1])):
         return found

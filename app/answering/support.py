@@ -10,8 +10,8 @@ from app.answering.kinds import missing_wanted
 from app.answering.lexicon import words
 from app.answering.matching import squeeze
 from app.answering.missing import (
-    lacks_deed,
     lacks_dated_deed,
+    lacks_deed,
     lacks_doer,
     missing_focus,
     missing_member,
@@ -219,7 +219,7 @@ a single document is put in other words (the reply set: .82 against .94)."""
 
 def logit(support: Support) -> float:
     """Return what speaks for an answer, weighed by the rules alone: above 0 it is likelier than not."""
-    return BIAS + sum(weight * getattr(support, name) for name, weight in WEIGHTS.items())
+    return BIAS + sum(weight * float(getattr(support, name)) for name, weight in WEIGHTS.items())
 
 
 def probability(support: Support, answerable: float | None = None) -> float:
