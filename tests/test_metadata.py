@@ -26,6 +26,7 @@ def answers(question: str, document: Document) -> list[str]:
         ("抄送给谁了？", ["市政府办公厅建议提案处，市政协提案办。"]),
         ("这个答复能全文公开吗？", ["主动公开·全文"]),
         ("答复的是第几号提案？", ["0608"]),
+        ("我们那件提案是第几号来着", ["0608"]),
         ("When was this reply issued?", ["2024 年 5 月 27 日"]),
         ("Who is the contact person?", ["李 畅"]),
     ],

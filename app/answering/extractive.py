@@ -12,7 +12,7 @@ from app.answering.conversation import parse_parts
 from app.answering.fitting import fit_of
 from app.answering.matching import squeeze
 from app.answering.metadata import WHY, answer_from_fields
-from app.answering.others import is_contrary
+from app.answering.others import is_contrary, is_repealed
 from app.answering.outline import answer_from_outline
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
 from app.answering.support import THRESHOLD, logit, probability, support_of
@@ -42,7 +42,7 @@ FIT_WEIGHT = {FIGURE: 2.0, DATE: 2.0, WHERE: 3.5}
 """What it counts that a sentence holds the kind of answer that is asked for, where that can be told for sure."""
 
 CONTRARY = 3.0
-"""What it costs a sentence that it tells of the contrary: 首套 where 二套 is asked for."""
+"""What it costs a sentence that it tells of the contrary (首套 where 二套 is asked for), or of what is out of force."""
 ELSEWHERE = 3.0
 """What it costs a sentence that another one of its passage has the place that is asked about."""
 MISLED = 0.4
@@ -244,7 +244,7 @@ def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
         + 2.0 * e.defines
         + 1.5 * e.of_kind
         + READ_WEIGHT * e.read * (MISLED if _is_outdone(question, e, evidence) else 1)
-        - CONTRARY * is_contrary(question, squeeze(e.text))
+        - CONTRARY * (is_contrary(question, squeeze(e.text)) or is_repealed(question, squeeze(e.text)))
         - ELSEWHERE * _is_of_another_place(question, e, evidence)
         for e in evidence
     ]

@@ -14,7 +14,7 @@ from app.types import Document, Field
 
 ASKS: dict[str, re.Pattern[str]] = {
     keys.NUMBER: re.compile(r"文号|发文字号|文件(?:编)?号|公文号|答复(?:编)?号|发文号|第?几号[\u3400-\u9fff]{0,4}令|令号|\b(?:document|reference|file) (?:number|no)\b"),
-    keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b|\bnumber of the (?:\w+ )?proposal\b|\bwhich proposal\b"),
+    keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|(?:提案|建议|议案)(?:是|为|的)?第?几号|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b|\bnumber of the (?:\w+ )?proposal\b|\bwhich proposal\b"),
     keys.TITLE: re.compile(r"(?:文件|答复|文档|公文|通知|全称)的?(?:全称|标题|题目|名称|名字)|^标题|\btitle\b"),
     keys.ISSUER: re.compile(
         r"发文(?:机关|单位|部门)|谁(?:发(?!放|展|现|生|行|挥|起)|写|作出?|出具|答复|回复|印发)的?|由?(?:哪(?:[几些两三]?[个家]?)(?:单位|部门|机关|机构|委办局?)|谁)"
@@ -23,7 +23,7 @@ ASKS: dict[str, re.Pattern[str]] = {
     ),
     keys.SIGNER: re.compile(r"签发人|谁签[发署]|签[发署]的?(?:人|领导)|\bsigned by\b|\bwho signed\b"),
     keys.ADDRESSEE: re.compile(
-        r"提案(?:是|由).{0,4}(?:谁|哪).{0,6}提|谁提(?:出|交)?的|哪[位个些几].{0,2}(?:代表|委员).{0,4}提|提案(?:人|者|方)|哪(?:些|个)?(?:人|单位|界别|党派).{0,4}提(?:出|交)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b"
+        r"提案(?:是|由).{0,4}(?:谁|哪(?!一?[天年月日])).{0,6}提|谁提(?:出|交)?的|哪[位个些几].{0,2}(?:代表|委员).{0,4}提|提案(?:人|者|方)|哪(?:些|个)?(?:人|单位|界别|党派).{0,4}提(?:出|交)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b"
     ),
     keys.PRINTED: re.compile(r"印发(?:的?(?:日期|时间)|于)|(?:什么时候|何时|哪天|哪一天|几号|几月几[日号])(?:.{0,4})印发|印发.{0,3}(?:哪天|何时|什么时候)|\bprinted\b"),
     keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印发"),

@@ -179,6 +179,14 @@ def _contraries_of(text: str) -> tuple[tuple[frozenset[str], frozenset[str]], ..
     return tuple((said, group - said) for said, group in zip(asked, groups, strict=True) if said)
 
 
+def is_repealed(question: Question, sentence: str) -> bool:
+    """Tell a sentence on what a rule puts out of force, where the question does not ask of it: …的《暂行办法》同时废止."""
+    return "同时废止" in sentence and _ASKS_REPEALED.search(question.text) is None
+
+
+_ASKS_REPEALED = re.compile(r"废止|失效|作废|有效|[原旧]|以前|之前|过去|取代|代替")
+
+
 def counts_otherwise(question: Question, context: str) -> bool:
     """Tell a passage that has another number of the same things: 二次 where the question says 一次."""
     return any(
