@@ -14,7 +14,7 @@ from app.answering.matching import squeeze
 from app.answering.metadata import WHY, answer_from_fields
 from app.answering.others import is_contrary, is_repealed
 from app.answering.outline import answer_from_outline
-from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHETHER, WHICH, WHO, Question
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
 from app.answering.support import THRESHOLD, logit, probability, support_of
 from app.retrieval import standardise
 from app.text import has_cjk, is_topic, items_after, leads_in, unnumbered
@@ -27,8 +27,6 @@ COMPARED = 10
 """So many of the likeliest sentences are compared with the question by meaning: each costs an encoding."""
 WEIGHED = 4
 """So many of these are then ordered with their support too: a sentence with no figure gives way to the next that has one."""
-OF_A_KIND = (FIGURE, DATE, WHO, WHERE, WHETHER)
-"""Where an answer is known by its kind; how and what is told best by a sentence with fewer words of the question than its title."""
 SUPPORT_WEIGHT, MOST_LOGIT = 0.3, 4.0
 WEIGHED_LEAD = 10.0
 """Keeps those that were weighed in front of the others."""
@@ -224,8 +222,7 @@ def read(
     cosines = similarity(question.original, [evidence[int(i)].text for i in closest])
     scores[closest] += 0.4 * standardise(cosines) + DENSE_LEAD
     by_row = dict(zip(map(int, closest), map(float, cosines), strict=True))
-    weighed = WEIGHED if question.kind in OF_A_KIND else 0
-    for row in map(int, np.argsort(-scores, kind="stable")[:weighed]):
+    for row in map(int, np.argsort(-scores, kind="stable")[:WEIGHED]):
         one = replace(evidence[row], dense=by_row.get(row, 0.0))
         support = support_of(question, one, documents[one.passage.chunk.document_id])
         scores[row] += WEIGHED_LEAD + SUPPORT_WEIGHT * max(-MOST_LOGIT, min(MOST_LOGIT, logit(support)))
