@@ -184,7 +184,7 @@ def is_repealed(question: Question, sentence: str) -> bool:
     return "同时废止" in sentence and _ASKS_REPEALED.search(question.text) is None
 
 
-_ASKS_REPEALED = re.compile(r"废止|失效|作废|有效|[原旧]|以前|之前|过去|取代|代替")
+_ASKS_REPEALED = re.compile(r"废止|失效|作废|有效|[原旧]|以前|之前|过去|取代|代替|repeal|replace|\b(?:old|former)\b")
 
 
 def counts_otherwise(question: Question, context: str) -> bool:
