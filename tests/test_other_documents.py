@@ -24,7 +24,7 @@ EVERY = 4
 
 
 FRESH = ("18",)
-"""Asked once, at first sight; nothing was mended on them."""
+"""Asked once, at first sight; of what failed only the repeal of a rule was mended."""
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: pair.name)
