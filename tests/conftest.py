@@ -62,6 +62,15 @@ class HashingEncoder:
         return normed
 
 
+def assistant_of(root: Path, text: str) -> Assistant:
+    """Return the real assistant over one document."""
+    (root / "corpus").mkdir()
+    (root / "corpus" / "document.txt").write_text(text, encoding="utf-8")
+    settings = Settings(corpus=str(root / "corpus"), index=str(root / "index"))
+    build(settings)
+    return Assistant.open(settings)
+
+
 @pytest.fixture(scope="session")
 def reply() -> Document:
     """The one document of the corpus."""

@@ -1,12 +1,9 @@
 """What a document nearly says, and what it says in other words: asked end to end of an invented reply."""
 
-from pathlib import Path
-
 import pytest
 
 from app.assistant import Assistant
-from app.building import build
-from app.config import Settings
+from tests.conftest import assistant_of
 
 pytestmark = pytest.mark.model
 
@@ -33,12 +30,7 @@ REPLY = """青禾市水务局
 
 @pytest.fixture(scope="module")
 def reply(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
-    root: Path = tmp_path_factory.mktemp("reply")
-    (root / "corpus").mkdir()
-    (root / "corpus" / "reply.txt").write_text(REPLY, encoding="utf-8")
-    settings = Settings(corpus=str(root / "corpus"), index=str(root / "index"))
-    build(settings)
-    return Assistant.open(settings)
+    return assistant_of(tmp_path_factory.mktemp("reply"), REPLY)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,9 @@
 """Asking another kind of document, end to end: a notice with conditions, lists, rates, deadlines and changes."""
 
-from pathlib import Path
-
 import pytest
 
 from app.assistant import Assistant
-from app.building import build
-from app.config import Settings
+from tests.conftest import assistant_of
 
 pytestmark = pytest.mark.model
 
@@ -40,12 +37,7 @@ NOTICE = """江海市科学技术局
 
 @pytest.fixture(scope="module")
 def notice(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
-    root: Path = tmp_path_factory.mktemp("notice")
-    (root / "corpus").mkdir()
-    (root / "corpus" / "notice.txt").write_text(NOTICE, encoding="utf-8")
-    settings = Settings(corpus=str(root / "corpus"), index=str(root / "index"))
-    build(settings)
-    return Assistant.open(settings)
+    return assistant_of(tmp_path_factory.mktemp("notice"), NOTICE)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 import numpy as np
 
@@ -87,6 +86,16 @@ class Verdict:
     """The confidence of the rules alone, without the reader's word."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A sentence, what is weighed as its answer, and how likely that answers: with the reader's word, by the rules alone."""
+
+    best: Evidence
+    weighed: Evidence
+    confidence: float
+    by_rules: float
+
+
 def find_answer(question: str, search: Search, similarity: Similarity, store: Store) -> Verdict:
     """Return the sentences that answer a question.
 
@@ -123,13 +132,13 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     evidence = read(question, passages, similarity, documents)
     if not evidence:
         return Verdict((), 0.0, 0.0)
-    best, confidence, by_rules = _judged(question, evidence[0], evidence, documents)
-    if confidence < THRESHOLD and question.kind in (FIGURE, DATE) and best.fit == 0:
-        best, confidence, by_rules = _with_figure(question, best, evidence, documents) or (best, confidence, by_rules)
+    judged = _judge(question, evidence[0], evidence, documents)
+    if judged.confidence < THRESHOLD and question.kind in (FIGURE, DATE) and judged.best.fit == 0:
+        judged = _with_figure(question, judged.best, evidence, documents) or judged
+    best, weighed, confidence, by_rules = judged.best, judged.weighed, judged.confidence, judged.by_rules
     if confidence < THRESHOLD:
         return Verdict((), confidence, by_rules)
     document = documents[best.passage.chunk.document_id]
-    weighed = _with_members(question, best, evidence)
     if points := _points_around(question, best.span, document.text):
         found = [replace(_plain_finding(document, span, store), probability=confidence) for span in points]
         return Verdict(tuple(found), confidence, by_rules)
@@ -144,26 +153,25 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
 
 def _with_figure(
     question: Question, best: Evidence, evidence: Sequence[Evidence], documents: Mapping[str, Document]
-) -> tuple[Evidence, float, float] | None:
+) -> _Judged | None:
     """Return the next sentence of the passage that has a figure and surely answers, where the best one has none."""
     others = [e for e in evidence[1:WEIGHED] if e.fit > 0 and e.passage.chunk.id == best.passage.chunk.id]
-    judged = (_judged(question, other, evidence, documents) for other in others)
-    return next((one for one in judged if one[1] > SURE), None)
+    judged = (_judge(question, other, evidence, documents) for other in others)
+    return next((one for one in judged if one.confidence > SURE), None)
 
 
 SURE = 0.7
 """How likely a second choice must answer."""
 
 
-def _judged(
+def _judge(
     question: Question, best: Evidence, evidence: Sequence[Evidence], documents: Mapping[str, Document]
-) -> tuple[Evidence, float, float]:
-    """Return a sentence with how likely it answers, with the reader's word and by the rules alone."""
+) -> _Judged:
     weighed = _with_members(question, best, evidence)
     support = support_of(question, weighed, documents[best.passage.chunk.document_id])
     by_rules = probability(support)
     answerable = _answerable(question, best.passage) if best.passage.reading else None
-    return best, probability(support, answerable), by_rules
+    return _Judged(best, weighed, probability(support, answerable), by_rules)
 
 
 def _answerable(question: Question, passage: Passage) -> float:
@@ -180,6 +188,8 @@ def _items_under(question: Question, best: Evidence, document: Document) -> list
     return items_after(document.text, best.span)[:MAX_TOPICS] if is_over and asks_more else []
 
 
+NEXT_POINT = 3
+"""Points in one row have fewer characters than this between them: a semicolon, a space."""
 _POINT = re.compile(r"(?<=[：:；;。\n])[^\S\n]*([一二三四五六七八九]是[^。；;\n]+。?)")
 
 
@@ -190,12 +200,13 @@ def _points_around(question: Question, best: Span, text: str) -> list[Span]:
         return []
     start, end = text.rfind("\n", 0, best.start), text.find("\n", best.end)
     found = [Span(*match.span(1)) for match in _POINT.finditer(text, max(0, start), end if end > 0 else len(text))]
-    at = next((i for i, span in enumerate(found) if span.start == best.start), None)
-    if at is None:
-        return []
-    first = at - len(list(takewhile(lambda i: found[i].start - found[i - 1].end < 3, range(at, 0, -1))))
-    last = at + len(list(takewhile(lambda i: found[i + 1].start - found[i].end < 3, range(at, len(found) - 1))))
-    return found[first : last + 1] if last > first else []
+    rows: list[list[Span]] = []
+    for span in found:
+        if rows and span.start - rows[-1][-1].end < NEXT_POINT:
+            rows[-1].append(span)
+        else:
+            rows.append([span])
+    return next((row for row in rows if len(row) > 1 and best.start in [span.start for span in row]), [])
 
 
 def _plain_finding(document: Document, span: Span, store: Store, value: str = "") -> Finding:

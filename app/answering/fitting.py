@@ -148,16 +148,8 @@ def _asks_years(question: Question) -> bool:
 
 
 _MEASURES = (
-    "家户所间座处栋",
-    "项件条宗起份篇",
-    "辆台部架艘套",
-    "张枚块",
-    "场次期届批回趟",
-    "只头匹",
-    "棵株",
-    "餐顿",
-    "分",
-)
+    "家户所间座处栋", "项件条宗起份篇", "辆台部架艘套", "张枚块", "场次期届批回趟", "只头匹", "棵株", "餐顿", "分",
+)  # fmt: skip
 """Measure words of one group may stand for each other, and 个 for all of them."""
 
 
@@ -270,19 +262,16 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
 
 def _is_of_part(question: Question, sentence: str, figure: spans.ShortAnswer) -> int:
     """Return 1 for a figure behind 其中 where the question asks for what stands only there, -1 for one before, else 0."""
-    parts = PARTS.search(sentence)
-    if parts is None:
-        return 0
-    whole, part = squeeze(sentence[: parts.start()]), squeeze(sentence[parts.end() :])
+    whole, part = map(squeeze, sentence.split(PARTS, 1)) if PARTS in sentence else ("", "")
     asks_part = any(
         len(t.text) > 1 and t.text in part and match_term(t.text, whole) < ABBREVIATION for t in question.terms
     )
-    return (1 if figure.start > parts.start() else -1) if asks_part else 0
+    return (1 if figure.start > sentence.find(PARTS) else -1) if asks_part else 0
 
 
 PART = 0.3
 """What it counts that a figure is of the part, not of the whole, that is asked for."""
-PARTS = re.compile(r"其中")
+PARTS = "其中"
 GROWN = re.compile(_GROWN)
 
 

@@ -44,28 +44,6 @@ _PAPERS = ("材料", "资料", "证件", "证明")
 _ASKS_PAPERS = re.compile(r"提交|递交|交|携带|带|准备|需要?|申[请报领]|办理|提供|报名")
 _PAPER = re.compile(r"[证书表]|发票|合同|凭证|复印件|报告|材料|资料|单据|协议|照片")
 _ASKS_ONE = re.compile(r"哪一?[家所个](?:公司|银行|医院|学校|大学|高校|机构|企业|单位|部门|研究[院所])")
-_GENERIC = ")(?<!".join(
-    (
-        "合作",
-        "有关",
-        "相关",
-        "商业",
-        "各类",
-        "指定",
-        "定点",
-        "国有",
-        "民营",
-        "上述",
-        "其他",
-        "多家",
-        "这些",
-        "部分",
-        "主管",
-        "专业",
-        "当地",
-    )
-)
-"""What stands before 银行 or 公司 without telling which one."""
 
 
 def missing_wanted(question: Question, near: str) -> float:
@@ -96,8 +74,10 @@ def _has_place(question: Question, near: str) -> bool:
 
 def _is_generic(question: Question, near: str) -> bool:
     """Tell a text that has the noun, but does not say which one: 合作银行 for 哪家银行."""
-    named = rf"(?<!{_GENERIC})(?<=[\u3400-\u9fff]{{2}}){re.escape(question.wanted)}"
-    return _ASKS_ONE.search(question.text) is not None and question.wanted in near and not re.search(named, near)
+    if not (_ASKS_ONE.search(question.text) and question.wanted in near):
+        return False
+    before = re.findall(rf"(?=([\u3400-\u9fff]{{2}}){re.escape(question.wanted)})", near)
+    return all(word in words("generic") for word in before)
 
 
 def _missing_noun(wanted: str, near: str) -> float:

@@ -62,7 +62,7 @@ def is_of_whole(question: Question, evidence: Evidence, title: str) -> bool:
     """Tell the growth of the whole where the question asks for that of a part: 增长38.4% of 服务312万人次，比上年增长38.4%，
     其中送餐54万人次."""
     grown = GROWN.search(question.text)
-    whole, part = PARTS.split(evidence.text, maxsplit=1) if PARTS.search(evidence.text) else (evidence.text, "")
+    whole, _, part = evidence.text.partition(PARTS)
     if not (grown and part and GROWN.search(whole)) or GROWN.search(part):
         return False
     told = squeeze(whole) + title

@@ -161,7 +161,7 @@ def lacks_kind(question: Question, evidence: Evidence) -> bool:
 
 
 _ASKS_DEFINITION = re.compile(
-    r"[“「]?([\u3400-\u9fffa-z0-9+]{2,12}?)[”」]?(?:[\u3400-\u9fff]{0,8}?)"
+    r"[\u3400-\u9fffa-z0-9+]{2}[”」]?[\u3400-\u9fff]{0,8}?"
     r"(?:是|指的?是?)什么意思|指的?是?(?:什么|啥)|什么叫|何谓|[怎如][么何样]定义|(?:含义|定义)(?:是|$|[?？])"
 )
 _DEFINES = re.compile(r"指|即|所称|称为|是一[种个项类]|定义|、[^，。；、]{1,12}[“「]|[（(]以下")
