@@ -107,3 +107,18 @@ def test_the_place_of_the_issuer_is_what_it_calls_this_city() -> None:
     assert verify("上海建立四大产业链联盟。", (1, 2), passages, contexts).cited == (1,)
     assert not verify("上海建立四大产业链联盟。", (2,), passages[1:], contexts[1:]).stands
     assert not verify("浙江建立四大产业链联盟。", (1,), passages, contexts).stands
+
+
+def test_the_sum_of_several_is_not_one_of_them_by_the_name_of_its_paragraph() -> None:
+    quote = "四类计划共资助了1万余人，总资助额26亿余元。"
+    context = Context(paragraphs=f"包括面向青年的扬帆专项和启明星项目等人才计划。{quote}")
+    for claim in ("扬帆专项资助了1万余人。", "启明星项目总资助额26亿余元。"):
+        assert find_fault(claim, [quote], context)
+    assert not find_fault("四类人才计划共资助了1万余人。", [quote], context)
+
+
+def test_a_doer_and_a_deed_of_different_quotes_are_not_put_together() -> None:
+    quotes = ["支持科技型骨干企业牵头组建跨区域创新联合体。", "三省一市科技厅还将共同设立基础研究基金。"]
+    assert find_fault("由三省一市科技厅牵头组建跨区域创新联合体。", quotes)
+    assert not find_fault("由科技型骨干企业牵头组建跨区域创新联合体。", quotes)
+    assert not find_fault("由三省一市科技厅共同设立基础研究基金。", quotes)

@@ -25,6 +25,7 @@ from app.answering.numerals import (
     rewrite,
     uncounted,
 )
+from app.answering.spans import GROUP_TOTAL
 
 MARK = re.compile(r"\s*[\[［【]\s*(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\s*[\]］】]")
 """A citation mark of a draft: [1], [1, 2], 【3】."""
@@ -134,7 +135,10 @@ def _strings(sentence: str) -> Iterator[str]:
 
 
 def wrong_name(sentence: str, quotes: Sequence[str], context: Context = NO_CONTEXT) -> str:
-    """Find a Latin or a Chinese name that no quote holds, nor the part of the context that may carry it."""
+    """Find a Latin or a Chinese name that no quote holds, nor the part of the context that may carry it.
+
+    The paragraph lends no name to a figure that its quote tells of several together (四类计划共资助…).
+    """
     cited = re.sub(r"\s+", "", plain("\n".join(quotes)))
     latin = {word.lower() for quote in quotes for word in _latin_words(quote)}
     for word in _latin_names(sentence):
@@ -144,8 +148,10 @@ def wrong_name(sentence: str, quotes: Sequence[str], context: Context = NO_CONTE
         return _wrong_english_name(sentence, cited, latin)
     known = re.sub(r"\s+", "", plain(context.headings + (context.issuer if _is_at_home(cited, context.issuer) else "")))
     around = known + plain(context.paragraphs)
+    is_sum = GROUP_TOTAL.search(cited) is not None and any(find_numbers(plain(sentence)))
     names = [
         *(name for name in _chinese_names(sentence) if name not in known),
+        *(name for name in _proper_nouns(sentence) if is_sum and name not in known),
         *(scope for scope in _scopes(sentence) if scope not in words("places") or scope not in known),
         *(name for name in _described(sentence) if name not in around),
     ]
@@ -263,9 +269,13 @@ def _scopes(sentence: str) -> Iterator[str]:
 
 def _described(sentence: str) -> Iterator[str]:
     """Yield what may be a name or a description: proper nouns of other kinds, and what stands before 计划, 项目, 基金 …"""
+    yield from _proper_nouns(sentence)
+    yield from _before_ending(_DESCRIBED, re.sub(r"\s+", "", plain(sentence)))
+
+
+def _proper_nouns(sentence: str) -> Iterator[str]:
     text = re.sub(r"\s+", "", plain(sentence))
     yield from (word for word, word_class in rjieba.tag(text) if word_class == "nz" and is_chinese(word))
-    yield from _before_ending(_DESCRIBED, text)
 
 
 def _before_ending(pattern: re.Pattern[str], text: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from app.answering.matching import ABBREVIATION, PARTIAL, coverage, home_of, mat
 from app.answering.metadata import WHY
 from app.answering.others import SUM
 from app.answering.question import COMPARED_WITH, DATE, YEAR, Question
+from app.answering.spans import GROUP_TOTAL
 from app.answering.terms import Term
 from app.text import is_cjk
 from app.types import Document
@@ -15,11 +16,6 @@ from app.types import Document
 _BODY = re.compile(
     r"(?:大学|学院|公司|集团|银行|医院|法院|检察院|研究院|研究所|交易所|委员会|教委|科委|发改委|经信委|国资委|卫健委|厅|局|署|税务|海关|政府|协会|学会|基金会|法|条例|办法)$"
 )
-_GROUP_TOTAL = re.compile(
-    r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)"
-    r"|全[国省市区县](?:[\u3400-\u9fff]{0,6}[共总](?![同享])|[\u3400-\u9fff]{0,12}\d)"
-)
-"""A sentence that says what several come to together: 四类计划共资助…"""
 ASKS_SUM = re.compile(r"合计|全部|加起来|加在一起|[两二三四五六七八九十各]大?[类个项家所种]")
 """Asks for what several came to together; 一共 is also said of one."""
 _COMPARES = re.compile(r"比|较|相差|增|减|升|降|涨|[高低多少]了|倍")
@@ -31,7 +27,7 @@ def missing_name(question: Question, sentence: str, headings: str, context: str,
     """Return the worst miss of a name. One that only a neighbouring sentence holds counts little, unless a sum is told."""
     home = home_of(document)
     beside = 0.5 if SUM.search(sentence) and not SUM.search(question.text) else 0.8
-    beside = 0.0 if _GROUP_TOTAL.search(sentence) and not ASKS_SUM.search(question.text) else beside
+    beside = 0.0 if GROUP_TOTAL.search(sentence) and not ASKS_SUM.search(question.text) else beside
     worst = 0.0
     for term in question.terms:
         if _is_firm(term, question.language):
@@ -127,7 +123,7 @@ def missing_rate(question: Question, sentence: str) -> float:
 
 def missing_member(question: Question, sentence: str, document: Document) -> float:
     """Return 1 where a sentence tells what several came to and has not the one, by name, that the question asks about."""
-    if not _GROUP_TOTAL.search(sentence) or ASKS_SUM.search(question.text) or len(question.terms) < 2:
+    if not GROUP_TOTAL.search(sentence) or ASKS_SUM.search(question.text) or len(question.terms) < 2:
         return 0.0
     home = home_of(document)
     names = [t.text for t in question.terms if t.is_name and t.text not in words("weak_names") and t.text not in home]

@@ -136,6 +136,13 @@ def _with_unit(folded: str, start: int, end: int) -> ShortAnswer | None:
     return ShortAnswer(COUNT, start, end) if is_digits else None
 
 
+GROUP_TOTAL = re.compile(
+    r"(?:[两三四五六七八九十\d]+[类个项家所种批]|各[类个项家地])[\u3400-\u9fff]{0,8}(?:[共总](?![同享])|合计|累计)"
+    r"|全[国省市区县](?:[\u3400-\u9fff]{0,6}[共总](?![同享])|[\u3400-\u9fff]{0,12}\d)"
+)
+"""A sentence that says what several come to together: 四类计划共资助…"""
+
+
 _LIST = re.compile(r"[^，。；：:、!?()（）]{1,40}(?:、[^，。；：:、!?]{1,60}){1,}")
 _PAIR = re.compile(
     r"(?:^|[，,；;：:扣即为是])([^，,、；;：:]{2,12}[和与][^，,、；;：:]{2,12}?)(?=[两二]\s*[个大项家类所种])"

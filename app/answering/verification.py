@@ -140,10 +140,10 @@ def find_fault(sentence: str, quotes: Sequence[str], context: Context = NO_CONTE
 
 
 def _patched(sentence: str, quotes: Sequence[str], context: Context) -> str:
-    """Find a figure that stands in one quote, and what the sentence says of it only in another."""
+    """Find a figure, or a doer, that stands in one quote, and what the sentence says of it only in another."""
     for clause in _CLAUSES.split(sentence) if len(quotes) > 1 and is_chinese(sentence) else ():
-        has_figure = any(find_numbers(plain(clause)))
-        if has_figure and not any(
+        is_firm = any(find_numbers(plain(clause))) or _DONE_BY.search(clause)
+        if is_firm and not any(
             not wrong_facts(clause, [quote], context)
             and not _missing(clause, plain(quote), NO_CONTEXT, MIN_AT_FIGURES)
             and not _borrows(clause, quote, [other for other in quotes if other != quote], context)
@@ -151,6 +151,9 @@ def _patched(sentence: str, quotes: Sequence[str], context: Context) -> str:
         ):
             return f"“{clause.strip()}”是从不同的原文拼起来的"
     return ""
+
+
+_DONE_BY = re.compile(r"由[^，,；;。]{2,20}(?:牵头|负责|承担|组织|实施|设立|成立|组建|建设|主办|承办|管理|运营)")
 
 
 def _borrows(clause: str, quote: str, others: Sequence[str], context: Context) -> bool:
