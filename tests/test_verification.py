@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.answering.facts import Context
-from app.answering.verification import clean, verify
+from app.answering.verification import clean, find_fault, verify
 from evals.metrics import supported
 
 TABLE = Path(__file__).parent / "verification_cases.txt"
