@@ -111,10 +111,11 @@ def test_the_place_of_the_issuer_is_what_it_calls_this_city() -> None:
 
 def test_the_sum_of_several_is_not_one_of_them_by_the_name_of_its_paragraph() -> None:
     quote = "四类计划共资助了1万余人，总资助额26亿余元。"
-    context = Context(paragraphs=f"包括面向青年的扬帆专项和启明星项目等人才计划。{quote}")
-    for claim in ("扬帆专项资助了1万余人。", "启明星项目总资助额26亿余元。"):
-        assert find_fault(claim, [quote], context)
-    assert not find_fault("四类人才计划共资助了1万余人。", [quote], context)
+    paragraph = f"包括面向青年的扬帆专项和启明星项目等人才计划。{quote}"
+    for name, claim in (("扬帆", "扬帆专项资助了1万余人。"), ("启明星", "启明星项目总资助额26亿余元。")):
+        context = Context(paragraphs=paragraph, question=f"{name}资助了多少人？总资助额多少？")
+        assert name in find_fault(claim, [quote], context)
+    assert not find_fault("四类人才计划共资助了1万余人。", [quote], Context(paragraphs=paragraph))
 
 
 def test_a_doer_and_a_deed_of_different_quotes_are_not_put_together() -> None:
