@@ -7,7 +7,7 @@ the questions and streams the answers.
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -195,6 +195,9 @@ def build_chat(assistant: Assistant, feedback: FeedbackStore) -> gr.Blocks:
     """Lay out the page and tie its events to the assistant."""
     chat = ChatPage(assistant, feedback)
 
+    def beginning(_: Any) -> list[str]:
+        return [chat.welcome(), chat.desk()]
+
     def open_document(wanted: Any) -> str:
         return chat.open_document(wanted)
 
@@ -213,7 +216,7 @@ def build_chat(assistant: Assistant, feedback: FeedbackStore) -> gr.Blocks:
             with gr.Column(elem_id="talk"):
                 with gr.Column(elem_id="log"):
                     past = _html("", elem_id="past")
-                    latest = _html(chat.welcome, elem_id="latest")
+                    latest = _html(chat.welcome(), elem_id="latest")
                 with gr.Row(elem_id="composer"):
                     box = _question_box()
                     send = gr.Button("发送", variant="primary", elem_id="send")
@@ -221,10 +224,10 @@ def build_chat(assistant: Assistant, feedback: FeedbackStore) -> gr.Blocks:
                 _html(_footnote(chat.is_written), elem_id="footnote")
             with gr.Column(elem_id="reading"):
                 reading = _html(
-                    chat.desk,
+                    chat.desk(),
                     elem_id="evidence",
                     js_on_load="youjuChat",
-                    server_functions=[open_document, more_text, rate],
+                    server_functions=[beginning, open_document, more_text, rate],
                 )
         outputs = [box, past, latest, reading, conversation]
         asking = gr.on(
@@ -288,7 +291,7 @@ def _theme() -> Any:
     return theme.set(body_background_fill="#f4f1ea", body_background_fill_dark="#161412")
 
 
-def _html(value: str | Callable[[], str], *, elem_id: str, js_on_load: str | None = None, **more: Any) -> gr.HTML:
+def _html(value: str, *, elem_id: str, js_on_load: str | None = None, **more: Any) -> gr.HTML:
     """Return a place for HTML without Gradio's style; `js_on_load` names a function of static/ (see strict.js)."""
     return gr.HTML(value, elem_id=elem_id, apply_default_css=False, js_on_load=js_on_load, **more)
 

@@ -110,6 +110,10 @@ class FakeAssistant(Assistant):
 
     def check(self) -> None: ...
 
+    def add(self, document: Document) -> None:
+        """Hold one document more, as an index that was updated under a running server does."""
+        self._held = {**self._held, document.id: document}
+
     def document(self, document_id: str) -> Document:
         if document_id not in self._held:
             raise NotFoundError(f"没有文件 {document_id}")

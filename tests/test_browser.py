@@ -19,7 +19,7 @@ from app.assistant import Assistant
 from app.config import Settings
 from app.evidence import WINDOW_CHARS
 from app.feedback import FeedbackStore
-from app.types import Step
+from app.types import Document, Step
 from tests.fake_assistant import FUND, NEAR, REFERENCE, TALENT, FakeAssistant, make_document
 from tests.serving import BROWSER_MS, CHROMIUM_FLAGS, served
 
@@ -252,6 +252,36 @@ def test_a_new_conversation_begins_afresh(site: str, visit: Callable[..., Page])
     page.get_by_role("button", name="新对话").click()
     expect(page.locator("#latest .welcome")).to_be_visible()
     expect(page.locator(".turn")).to_have_count(0)
+
+
+def test_who_asks_while_the_page_loads_keeps_the_answer(visit: Callable[..., Page]) -> None:
+    class SlowToBegin(FakeAssistant):
+        def first_documents(self, count: int) -> tuple[Document, ...]:
+            time.sleep(1 if count > 1 else 0)
+            return super().first_documents(count)
+
+    with served(SlowToBegin()) as url:
+        page = visit(url)
+        begun = re.compile("component_server")
+        with page.expect_response(begun, timeout=BROWSER_MS):
+            ask(page, "四类计划资助了多少人？")
+        expect(page.locator("#latest .turn.is-done")).to_be_visible()
+        expect(page.locator("#evidence mark")).to_have_text(TALENT)
+        page.close()
+
+
+def test_a_page_shows_what_the_corpus_holds_now(visit: Callable[..., Page]) -> None:
+    assistant = FakeAssistant()
+    with served(assistant) as url:
+        assistant.add(make_document("second", "第二份文件。"))
+        page = visit(url)
+        expect(page.locator("#latest .welcome")).to_contain_text("2 份文件")
+        expect(page.locator("#evidence [data-open]")).to_have_count(2)
+        page.locator("#evidence [data-open='second']").click()
+        expect(page.locator("#evidence .paper")).to_have_text("第二份文件。")
+        page.get_by_role("button", name="全部文件").click()
+        expect(page.locator("#evidence [data-open]")).to_have_count(2)
+        page.close()
 
 
 def test_an_answer_under_way_can_be_stopped(visit: Callable[..., Page]) -> None:

@@ -9,12 +9,30 @@ function youjuChat({ element, trigger, server, watch }) {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const reading = () => document.getElementById("reading");
   const log = () => document.getElementById("log");
-  const desk = element.innerHTML; // what lies on the reading side at first
+  let desk = element.innerHTML; // what lies on the reading side at first
   let opener = null; // what opened the drawer: it gets the focus back
 
   log().setAttribute("role", "log");
   log().setAttribute("aria-label", "问答");
   reading().setAttribute("aria-label", "原文");
+
+  function redraw(place, html) {
+    const drawn = place.cloneNode();
+    drawn.innerHTML = html;
+    if (place.innerHTML !== drawn.innerHTML) place.innerHTML = html;
+    return drawn.innerHTML;
+  }
+
+  // The page's own HTML is as old as the server: show what the corpus holds now, but for who has gone on meanwhile.
+  async function begin() {
+    const fresh = await server.beginning([]);
+    if (!fresh) return;
+    const [welcome, shelf] = fresh;
+    const shown = document.querySelector("#latest .welcome");
+    if (shown) redraw(shown.parentElement, welcome);
+    desk = element.innerHTML === desk ? redraw(element, shelf) : shelf;
+  }
+  begin();
 
   function panelOf(id) {
     const panel = element.querySelector(".panel");
