@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from pypinyin import Style, lazy_pinyin
 
-from app.text import fold
+from app.text import fold, is_cjk
 
 WINDOW = 4
 """Characters that are compared; one of them may be written otherwise."""
@@ -23,17 +23,29 @@ def mend_sounds(sentence: str, quotes: Sequence[str]) -> str:
 
     Only where its neighbours are the same.
     """
-    held = {window for quote in quotes for _, window in _windows(quote)}
-    written = {
-        (place, window[:place] + window[place + 1 :]): window[place] for window in held for place in range(WINDOW)
-    }
+    written = "\n".join(quotes)
     characters = list(sentence)
     for start, window in _windows(sentence):
-        for place, own in enumerate(window if window not in held else ""):
-            other = written.get((place, window[:place] + window[place + 1 :]), own)
-            if fold(other) != fold(own) and sound(other) == sound(own):
-                characters[start + place] = other
+        if window in written:
+            continue
+        for place, own in enumerate(window):
+            for other in _written_between(window[:place], window[place + 1 :], written):
+                if fold(other) != fold(own) and sound(other) == sound(own):
+                    characters[start + place] = other
+                    break
     return "".join(characters)
+
+
+def _written_between(before: str, after: str, text: str) -> Iterator[str]:
+    """Yield each Chinese character that a text writes between two strings, of which one may be empty."""
+    anchor, offset = (after, -1) if len(after) > len(before) else (before, len(before))
+    start = text.find(anchor)
+    while start >= 0:
+        place = start + offset
+        between = text[place : place + 1] if place >= 0 else ""
+        if is_cjk(between) and text.endswith(before, 0, place) and text.startswith(after, place + 1):
+            yield between
+        start = text.find(anchor, start + 1)
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.answering.choosing import Evidence, sentences_of, telling, weigh
+from app.answering.choosing import Evidence, sentences_of, telling, told, weigh
 from app.answering.fitting import fit_of
 from app.answering.question import parse_question
 from app.loading.fields import ISSUER
@@ -41,7 +41,7 @@ def test_a_question_in_the_text_is_no_answer_and_lends_its_words_to_what_follows
     passage = Passage(Chunk("c", "d", Span(0, len(document.text)), document.text, ()), 1.0, 1)
     spans = sentences_of(passage, document)
     assert [span.of(document.text) for span in spans] == [answer, other]
-    question = parse_question("逾期申报怎么办？")
+    question = told(parse_question("逾期申报怎么办？"), document)
     best, worst = (weigh(question, passage, span, document).lexical for span in spans)
     assert best > 0.9
     assert worst < 0.3
@@ -51,7 +51,8 @@ def test_a_numbered_topic_is_a_heading_of_what_follows() -> None:
     document = Document("d", "通知", "一是优化检验服务。开通绿色通道。办公室负责落实。")
     passage = Passage(Chunk("c", "d", Span(0, len(document.text)), document.text, ()), 1.0, 1)
     _, second, third = (
-        weigh(parse_question("怎样优化检验服务？"), passage, span, document) for span in sentences_of(passage, document)
+        weigh(told(parse_question("怎样优化检验服务？"), document), passage, span, document)
+        for span in sentences_of(passage, document)
     )
     assert second.lexical > third.lexical
 
@@ -135,7 +136,8 @@ def evidence(question: str, sentence: str, text: str = "") -> Evidence:
     start = text.index(sentence)
     passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1)
     span = Span(start, start + len(sentence))
-    return weigh(parse_question(question), passage, span, Document("d", "通知", text))
+    document = Document("d", "通知", text)
+    return weigh(told(parse_question(question), document), passage, span, document)
 
 
 def test_plans_count_less_where_a_figure_of_today_is_asked_for() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.answering.choosing import weigh
+from app.answering.choosing import told, weigh
 from app.answering.extractive import rank_scores
 from app.answering.question import parse_question
 from app.types import Chunk, Document, Passage, Reading, Span
@@ -20,7 +20,7 @@ def ranked(question: str, *sentences: str, read: str = "") -> list[str]:
     document, parsed = Document("d", "通知", text), parse_question(question)
     starts = [text.index(sentence) for sentence in sentences]
     spans = [Span(start, start + len(sentence)) for start, sentence in zip(starts, sentences, strict=True)]
-    scores = rank_scores(parsed, [weigh(parsed, passage, span, document) for span in spans])
+    scores = rank_scores(parsed, [weigh(told(parsed, document), passage, span, document) for span in spans])
     return [sentences[int(i)] for i in np.argsort(-scores)]
 
 

@@ -84,8 +84,10 @@ def sentences_of(passage: Passage, document: Document) -> list[Span]:
 
 
 def weigh(question: Question, passage: Passage, span: Span, document: Document) -> Evidence:
-    """Score one sentence of a passage; its cosine is set later, for the few that are worth an encoding."""
-    question = replace(question, terms=telling(question.terms, document))
+    """Score one sentence of a passage for a question `told` for the document.
+
+    The cosine is set later, for the few that are worth an encoding.
+    """
     text = span.of(document.text)
     headings = squeeze(" ".join((document.title, *passage.chunk.heading)))
     said = squeeze(text) + _seen(question, text)
@@ -214,6 +216,11 @@ def _time_match(question: Question, sentence: str, headings: Sequence[str]) -> f
     if is_plan and question.kind == FIGURE and not (question.years or _PLANNED.search(question.text)):
         return -2.0
     return -0.5 if is_plan and _DONE.search(question.text) else 0.0
+
+
+def told(question: Question, document: Document) -> Question:
+    """Return a question with its terms weighted for one document."""
+    return replace(question, terms=telling(question.terms, document))
 
 
 def telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:

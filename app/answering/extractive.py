@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, weigh
+from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, told, weigh
 from app.answering.conversation import parse_parts
 from app.answering.fitting import fit_of
 from app.answering.matching import squeeze
@@ -227,7 +227,8 @@ def read(
     ]
     if not located:
         return []
-    evidence = [weigh(question, passage, span, document) for passage, span, document in located]
+    asked = {document_id: told(question, document) for document_id, document in documents.items()}
+    evidence = [weigh(asked[document.id], passage, span, document) for passage, span, document in located]
     scores = rank_scores(question, evidence)
     closest = np.argsort(-scores, kind="stable")[:COMPARED]
     cosines = similarity(question.original, [evidence[int(i)].text for i in closest])
@@ -238,7 +239,7 @@ def read(
         support = support_of(question, one, documents[one.passage.chunk.document_id])
         scores[row] += WEIGHED_LEAD + SUPPORT_WEIGHT * max(-MOST_LOGIT, min(MOST_LOGIT, logit(support)))
     order = np.argsort(-scores, kind="stable")
-    return [replace(evidence[int(i)], dense=by_row.get(int(i), 0.0)) for i in order]
+    return [replace(evidence[i], dense=by_row[i]) if i in by_row else evidence[i] for i in map(int, order)]
 
 
 def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:

@@ -24,6 +24,7 @@ _SPACE = re.compile(r"\s+")
 _LATIN = re.compile(r"[a-z0-9]{4,}")
 
 
+@lru_cache(maxsize=4096)
 def squeeze(text: str) -> str:
     """Return the search copy without white space, in which 「2020 年」 is 「2020年」."""
     return _SPACE.sub("", fold(text))
@@ -34,6 +35,7 @@ def home_of(document: Document) -> str:
     return squeeze(" ".join((document.title, *(field.value for field in document.fields))))
 
 
+@lru_cache(maxsize=1 << 14)
 def match_term(term: str, text: str) -> float:
     """Return how well a squeezed text holds a term, 0 to 1."""
     if term in text:
