@@ -17,7 +17,7 @@ REPLY = """青禾市水务局
 2023年，全市供水总量为3.6亿吨，比2022年增长2.4%，其中工业用水0.9亿吨；再生水利用量为5200万吨。2023年全市改造老旧管网412公里，东川区改造86公里，南浦区改造64公里。
 二、关于节水补贴
 设立“清源”计划，面向45周岁以下的节水技术人员，每人资助20万元；“碧泉”计划面向高校团队，每年遴选12个。对安装节水器具的小区，每个小区补助3万元。
-2023年4月成立节水技术中心，由青禾理工大学牵头建设，总投资1.8亿元。三类计划共资助了640人，总资助额9000万元。
+2023年4月成立节水技术中心，由青禾理工大学牵头建设，总投资1.8亿元。截至2024年5月底，三类计划共资助了640人，总资助额9000万元。
 工业领域推广循环冷却、废水回用等6项技术。
 三、关于未采纳的建议
 关于全面更换智能水表的建议，暂不采纳：一是单只水表成本约420元，财政难以承受；二是国家尚未出台统一标准。
@@ -42,6 +42,8 @@ def reply(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
         pytest.param("“清源”计划一共资助了多少人？", id="the sum of three for one"),
         pytest.param("西岭区改造了多少公里老旧管网？", id="a district that is not told of"),
         pytest.param("节水技术中心由谁验收？", id="a deed whose doer is not told"),
+        pytest.param("节水技术中心哪年签的建设协议？", id="a deed whose date is not told"),
+        pytest.param("三类计划从哪年开始资助的？", id="the date of a count for a beginning"),
         pytest.param("节水技术中心主任是谁？", id="a post"),
         pytest.param("陆一鸣的邮箱是多少？", id="a means of contact"),
         pytest.param("农业领域推广了哪些技术？", id="another field"),
@@ -65,6 +67,7 @@ def test_what_is_told_of_something_else_is_refused(question: str, reply: Assista
         ("节水技术中心哪年成立的？", "2023年4月"),
         ("我今年40岁，能申请“清源”计划吗？", "45周岁以下"),
         ("三类计划加起来资助了多少人？", "640人"),
+        ("三类计划资助640人是截至什么时候？", "2024年5月底"),
         ("工业领域推广了哪些技术？", "循环冷却、废水回用"),
         ("这份答复谁签发的？", "沈知远"),
         ("青水提复〔2024〕12号是哪天印发的？", "2024年6月3日"),

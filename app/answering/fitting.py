@@ -123,7 +123,8 @@ _ASKS_SUM = re.compile(r"钱|费|价|收|多少(?![个家项人名])")
 
 def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) -> bool:
     """Tell a figure from one that the question gives, an ordinal (第二产业), the number of a list that stands in front
-    of it (甲、乙、丙三个), one in a title, one of other things, and a year where a day is asked for."""
+    of it (甲、乙、丙三个), one in a title, one of other things, a year where a day is asked for, and the date that a count
+    was taken (截至) where a beginning is asked for."""
     text = sentence[figure.start : figure.end]
     is_ordinal = text.startswith("第") and "第几" not in question.text
     is_in_title = any(
@@ -139,7 +140,14 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
         or (figure.kind == spans.COUNT and _excludes(question.unit[:1], figure.unit[:1]))
         or (figure.unit == "个" and _is_of_other_things(question, sentence[figure.end :]))
         or ((asks_day or _asks_years(question)) and _ONLY_YEAR.fullmatch(text))
+        or (_ASKS_BEGINNING.search(question.text) and _AS_OF.search(sentence, 0, figure.start))
     )
+
+
+_ASKS_BEGINNING = re.compile(
+    r"(?:时候|何时|[年月天日]).*?(?:开始|启动|起步|发起|[成设建创]立|始于)|从(?:什么时候|何时|哪|几[年月])"
+)
+_AS_OF = re.compile(r"截至\s*$")
 
 
 def _asks_years(question: Question) -> bool:
