@@ -145,7 +145,7 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
 
 
 _ASKS_BEGINNING = re.compile(
-    r"(?:时候|何时|[年月天日]).*?(?:开始|启动|起步|发起|[成设建创]立|始于)|从(?:什么时候|何时|哪|几[年月])"
+    r"(?:时候|何时|[哪几]一?[年月天日]).*?(?:开始|启动|起步|发起|[成设建创]立|始于)|从(?:什么时候|何时|哪|几[年月])"
 )
 _AS_OF = re.compile(r"截至\s*$")
 
