@@ -157,12 +157,13 @@ def test_only_the_settings_read_the_environment() -> None:
 
 
 def test_only_the_command_line_prints() -> None:
-    """app.models.build and train_reader are scripts, and say what they do."""
+    """But the scripts of app.models, which say what they do."""
     assert {name for name, tree in TREES.items() if "print" in calls(tree)} <= {
         "app.cli",
         "app.server",
         "app.models.build",
         "app.models.train_reader",
+        "app.models.tune_reader",
     }
 
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.answering.matching import squeeze
 from app.answering.replies import suggestions
 from app.assistant import READ_AT_ONCE, Assistant, parse_history
 from app.errors import NotFoundError, QuestionError
@@ -155,21 +154,10 @@ def test_threads_do_not_disturb_each_other(assistant: Assistant, monkeypatch: py
         assert list(pool.map(lambda question: assistant.ask(question).text, questions)) == alone
 
 
-def test_every_answer_to_the_gold_questions_keeps_the_promises(assistant: Assistant) -> None:
-    for row in GOLD:
+def test_answers_to_the_gold_questions_keep_the_promises(assistant: Assistant) -> None:
+    """Every fifth of them: the gate asks them all, and lets neither promises nor accuracy fall."""
+    for row in GOLD[::5]:
         check_promises(assistant.ask(row["question"], parse_history(row["history"])), assistant)
-
-
-def test_most_gold_questions_are_answered_rightly_and_most_others_refused(assistant: Assistant) -> None:
-    """A floor well below what is measured (about .93 and .85): it catches what breaks, `evals` measures what changes."""
-    right, refused, answerable = 0, 0, sum(row["answerable"] for row in GOLD)
-    for row in GOLD:
-        answer = assistant.ask(row["question"], parse_history(row["history"]))
-        shown = squeeze(" ".join(sentence.text for sentence in answer.sentences))
-        right += row["answerable"] and all(any(squeeze(a) in shown for a in part) for part in row["answers"])
-        refused += not row["answerable"] and answer.status == "refused"
-    assert right / answerable > 0.88
-    assert refused / (len(GOLD) - answerable) > 0.78
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

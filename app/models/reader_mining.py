@@ -80,7 +80,7 @@ _weights: csr_matrix = None
 
 def _best(asked: csr_matrix) -> NDArray[np.int64]:
     scores = (asked @ _weights).toarray()
-    best = np.argpartition(-scores, MINED, axis=1)[:, :MINED]
+    best = np.argpartition(-scores, min(MINED, scores.shape[1]) - 1, axis=1)[:, :MINED]
     order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1)
     ranked: NDArray[np.int64] = np.take_along_axis(best, order, 1)
     return ranked

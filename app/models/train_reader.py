@@ -9,7 +9,7 @@ and questions' own words go in; the word vectors stay the encoder's.
 
 import argparse
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,12 @@ def make_arrays(training: Path, regulations: Path) -> dict[str, NDArray[Any]]:
     return encode(corpus, examples, Tokenizer.from_file(str(SHIPPED_FOLDER / "tokenizer.json")))
 
 
-def export(reader: Reader, arrays: Arrays, folder: Path) -> None:
-    """Write the int8 graph, where its word vectors are, and SHA256SUMS."""
+def export(reader: Reader, pairs: Iterable[NDArray[np.int64]], folder: Path) -> None:
+    """Write the int8 graph, where its word vectors are, and SHA256SUMS. Its ranges are those that some pairs need."""
     trained = Trained({name: value.float().cpu().numpy() for name, value in reader.state_dict().items()})
     encoder = SHIPPED_FOLDER / "model.onnx"
     words = words_of(encoder)
-    ranges = measure_ranges(ReaderGraph(trained, (), is_float=True), sample_pairs(arrays), words)
+    ranges = measure_ranges(ReaderGraph(trained, (), is_float=True), pairs, words)
     write_graph(trained, ranges, encoder, folder)
     names = ("model.onnx", "words.json")
     sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}" for name in names]
@@ -97,7 +97,7 @@ def main() -> None:
     )
     for source, figures in measure(reader, ready, device).items():
         print(source, ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-    export(reader, ready, options.folder)
+    export(reader, sample_pairs(ready), options.folder)
 
 
 if __name__ == "__main__":
