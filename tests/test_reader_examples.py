@@ -39,7 +39,7 @@ def test_words_shared_with_the_passage_tell_no_answer_by_themselves() -> None:
             shares[question["answer"] is not None].append(sum(pair in row["passage"] for pair in pairs) / len(pairs))
     for values in shares.values():
         assert sum(share < 0.15 for share in values) > len(values) / 5
-        assert sum(share > 0.35 for share in values) > len(values) / 5
+        assert sum(share > 0.25 for share in values) > len(values) / 5
 
 
 def test_nothing_that_is_measured_is_trained_on() -> None:
