@@ -138,12 +138,13 @@ def _written(corpus: Corpus, question: str, answers: Sequence[str], passage: str
         return []
     asked = set(search_tokens(question))
     best = max(holding, key=lambda n: len(asked & set(search_tokens(corpus.pieces[n].text))))
-    spans = [span for answer in answers[:1] for span in _occurrences(answer, corpus.pieces[best].text)]
-    spans = spans or [span for answer in answers for span in _occurrences(answer, corpus.pieces[best].text)]
+    spans = [span for answer in answers[:1] for span in occurrences(answer, corpus.pieces[best].text)]
+    spans = spans or [span for answer in answers for span in occurrences(answer, corpus.pieces[best].text)]
     return [Example(question, source, best, spans, [n for n in holding if n != best])]
 
 
-def _occurrences(answer: str, text: str) -> list[tuple[int, int]]:
+def occurrences(answer: str, text: str) -> list[tuple[int, int]]:
+    """Return the offsets of the first eight places where an answer stands in a text."""
     return [match.span() for match in re.finditer(re.escape(answer), text)][:8]
 
 

@@ -351,7 +351,7 @@ def _figures(arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
         if len(gold):
             first, last, _ = reading.spans[0]
             exact.append(any(first == a and last == b for a, b in gold))
-            f1.append(max(_overlap(first, last, int(a), int(b)) for a, b in gold))
+            f1.append(max(overlap(first, last, int(a), int(b)) for a, b in gold))
     return {
         "questions": len(readings),
         "MRR": float(np.mean([1 / rank for rank in ranks])),
@@ -362,6 +362,7 @@ def _figures(arrays: Arrays, readings: Sequence[Reading]) -> dict[str, float]:
     }
 
 
-def _overlap(first: int, last: int, a: int, b: int) -> float:
+def overlap(first: int, last: int, a: int, b: int) -> float:
+    """Return the F1 of the pieces [first, last] against [a, b], 0 to 1."""
     shared = min(last, b) - max(first, a) + 1
     return max(0.0, 2 * shared / (last - first + 1 + b - a + 1))
