@@ -106,6 +106,8 @@ def _with_other_name(core: str, asked: Question, previous: str) -> str:
     """Put a new name, year or subject in the place of the previous question's."""
     if asked.years and (old := YEAR.search(previous)):
         return previous.replace(old.group(1), asked.years[0])
+    if _THEN.fullmatch(core):
+        return _THEN.sub(core, previous, count=1) if _THEN.search(previous) else core + previous
     terms = list(parse_question(previous).terms)
     is_place = fold(core)[-1:] in PLACE_ENDS
     names = [term for term in terms if term.is_name and (is_place or term.text[-1] not in PLACE_ENDS)] or terms
@@ -114,6 +116,10 @@ def _with_other_name(core: str, asked: Question, previous: str) -> str:
     if target is None or start < 0:
         return f"{core} {_content(previous)}"
     return previous[:start] + core + previous[start + len(target.text) :]
+
+
+_THEN = re.compile(r"以前|之前|此前|过去|原来|原先|早先|当时|现在|目前|眼下|如今|今后|以后|将来|未来")
+"""A time that is no year."""
 
 
 def _most_alike(core: str, names: Sequence[Term]) -> Term | None:

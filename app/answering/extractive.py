@@ -10,6 +10,7 @@ from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, told, 
 from app.answering.conversation import parse_parts
 from app.answering.fitting import fit_of
 from app.answering.matching import squeeze
+from app.answering.places import with_places
 from app.answering.metadata import WHY, answer_from_fields
 from app.answering.others import is_contrary, is_repealed
 from app.answering.outline import answer_from_outline
@@ -125,6 +126,7 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     documents = store.documents
     passages = search(question.original)
     nearest = [documents[key] for key in dict.fromkeys(passage.chunk.document_id for passage in passages)]
+    question = with_places(question, nearest)
     if fields := answer_from_fields(question, nearest):
         return Verdict(tuple(_plain_finding(f.document, f.field.span, store, f.field.value) for f in fields), 1.0, 1.0)
     if nearest and (topics := answer_from_outline(question, nearest[0])):
@@ -227,7 +229,7 @@ def read(
     ]
     if not located:
         return []
-    asked = {document_id: told(question, document) for document_id, document in documents.items()}
+    asked = {document.id: told(question, document) for _, _, document in located}
     evidence = [weigh(asked[document.id], passage, span, document) for passage, span, document in located]
     scores = rank_scores(question, evidence)
     closest = np.argsort(-scores, kind="stable")[:COMPARED]

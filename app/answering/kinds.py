@@ -34,7 +34,7 @@ _RULES = ("政策", "规定", "办法")
 """Asked for with 什么 and 哪些 they are what a text lays down, not its title."""
 
 
-_PEOPLE = ("人才", "人员", "人士")
+_PEOPLE = ("人才", "人员", "人士", "娃", "孩子")
 _NUMBER_OF_PEOPLE = re.compile(r"[\d万千百]余?(?:人次|人|名|位)(?![均员才])")
 _SUMS = ("奖金", "奖励", "补贴", "补助", "津贴", "费", "款", "资金", "经费", "钱")
 _SUM = re.compile(r"\d[万亿余多]*元")

@@ -162,7 +162,8 @@ def missing_reason(question: Question, sentence: str) -> float:
 
 def _lacks(word: str, context: str) -> bool:
     look = LOOKS.get(word)
-    return match_term(word, context) < ABBREVIATION and not (look and look.search(context))
+    is_halt = word.startswith("停") and "停" in context
+    return match_term(word, context) < ABBREVIATION and not is_halt and not (look and look.search(context))
 
 
 def lacks_deed(question: Question, context: str) -> bool:

@@ -10,6 +10,7 @@ from app.answering.lexicon import words
 from app.answering.matching import home_of, match_term, squeeze
 from app.answering.question import DATE, FIGURE, Question
 from app.answering.spans import find_lists
+from app.answering.terms import PLACE_ENDS
 from app.types import Document
 
 SUM = re.compile(r"[共总](?![同享])|合计|全部|[两三四五六七八九十]类")
@@ -38,18 +39,30 @@ def is_sum_of_all(question: Question, sentence: str, near: str) -> bool:
     return any(_SUMMED.search(part) and single.group() not in part for part in (sentence, near))
 
 
-def is_of_group(question: Question, evidence: Evidence) -> bool:
+def is_of_each(question: Question, clause: str) -> bool:
+    """Tell a clause on each of several where the question asks what all came to: 每户最高补助4500元 for 补助总金额."""
+    asks_total = _ASKS_TOTAL.search(question.text) is not None
+    return asks_total and _OF_EACH.search(clause) is not None and not _SUMMED.search(clause)
+
+
+_ASKS_TOTAL = re.compile(r"总(?:金额|额|投入|投资|经费|资金|费用|成本)|[一总]?共(?:投入|花|发|补|支出|资助|安排)[\u3400-\u9fff]{0,4}多少")
+_OF_EACH = re.compile(r"每[人家个项户名套件张位所]|[户人]均|单[个户项]|平均")
+
+
+def is_of_group(question: Question, evidence: Evidence, document: Document) -> bool:
     """Tell a number that is told of several together, of whom the question names one: 甲、乙两校招收800名."""
     if question.kind != FIGURE or not evidence.highlights or _RATE.search(evidence.clause) or "分别" in evidence.text:
         return False
     text = squeeze(question.text)
-    names = tuple(term.text for term in question.terms if term.is_name)
+    home = home_of(document)
+    names = tuple(term.text for term in question.terms if term.is_name and term.text not in home)
     start, _ = evidence.highlights[0]
     clause = evidence.clause
     for first, last in find_lists(evidence.text):
         listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
         members = [body.group() if (body := _NAMED_BODY.match(member)) else member for member in listed]
         asked = [m for m in members if m.startswith(names) or m.endswith(names) or (len(m) > 2 and m in text)]
+        asked = asked or [m for m in members if any(name[:-1] == m and name[-1] in PLACE_ENDS for name in names)]
         are_alike = all(abs(len(member) - len(asked[0])) <= ALIKE for member in members) if asked else False
         is_inside = first <= start < last
         is_told_alone = bool(asked) and evidence.text[first:last] not in clause and asked[0] in squeeze(clause)
@@ -82,10 +95,30 @@ def is_of_namesake(question: Question, sentence: str, document: Document) -> boo
         end = sort.end()
         start = next((i for i in range(sort.start() - 1) if asked[i:end] in whole), end)
         name = asked[start:end]
-        others = re.findall(rf"[\u3400-\u9fffa-z0-9]{{2}}(?<![该此本这年类个项的等]){sort.group()}(?!资金|经费)", told)
+        others = re.findall(rf"[\u3400-\u9fffa-z0-9]{{2}}(?<![该此本这年类个项的等]){sort.group()}(?!资金|经费|书)", told)
+        shared = next((i for i in range(end - LONG_SORT + 1) if asked[i:end] in told), end)
+        if shared < end and _has_another_in_front(asked[shared:end], asked[:shared], question, told, whole):
+            return True
         if len(name) >= len(sort.group()) + 2 and name not in told and others:
             return not any(other in name for other in others)
     return False
+
+
+LONG_SORT = 4
+"""So many characters shared by two names say that both are of one sort: 中试基地."""
+
+
+def _has_another_in_front(sort: str, before: str, question: Question, told: str, whole: str) -> bool:
+    """Tell a sentence on another one of a sort, where what stands in front of it in the question is in the document
+    and not in the sentence: 新材料中试基地 for 生物医药中试基地."""
+    nouns = (term.text for term in question.terms if term.weight >= 1 and before.endswith(term.text))
+    field = next((noun for noun in nouns if noun not in words("any_kind") and not _COUNTED.match(noun)), "")
+    others = re.findall(rf"([\u3400-\u9fff]{{2}})(?<![该此本这年类个项的等])(?<!{_SET_UP}){sort}", told)
+    is_of_others = any(other not in question.text for other in others)
+    return bool(field) and field in whole and match_term(field, told) < ALMOST and is_of_others
+
+
+_SET_UP = "建设|新建|共建|设立|组建|成立|建成|打造|布局|推进|加快|推动|支持|启动"
 
 
 def is_of_another_field(question: Question, sentence: str) -> bool:
@@ -96,7 +129,7 @@ def is_of_another_field(question: Question, sentence: str) -> bool:
 
 
 _FIELD = re.compile(r"(?:[在对从]|^)?([\u3400-\u9fff]{2,8}?)领域")
-_SORT = re.compile(r"计划|项目|基金|专项(?!资金|经费|行动)|平台|工程|行动|联盟|机制|实验室|基地|试点")
+_SORT = re.compile(r"计划(?!书|生育|单列)|项目|基金|专项(?!资金|经费|行动)|平台|工程|行动|联盟|机制|实验室|基地|试点")
 """Nouns that end the names of what bodies set up."""
 
 
@@ -141,6 +174,15 @@ def is_per_another(question: Question, evidence: Evidence) -> bool:
 _PER = re.compile(r"每[个名家户位所]([\u3400-\u9fff]{2})")
 
 
+def names_nobody(question: Question, sentence: str) -> bool:
+    """Tell a sentence with a body of the kind that is asked for, but not by name: 委托第三方机构 for 哪家第三方机构."""
+    asked = _ASKS_BODY.search(question.text)
+    return asked is not None and asked.group(1) in sentence and not _NAMED_BODY.search(sentence.replace(asked.group(1), ""))
+
+
+_ASKS_BODY = re.compile(r"哪[一两几]?[家个所]((?:第三方|专业|社会|有关|相关|中介|民营|国有|外资|合作)[\u3400-\u9fff]{0,2}(?:机构|公司|企业|组织|单位|银行))")
+
+
 def is_not_denied(question: Question, sentence: str) -> bool:
     """Tell a sentence without a no where the question has one: 已有63家开设 for 还有几家没有开设."""
     return _ASKS_DENIED.search(question.text) is not None and not _DENIES.search(sentence)
@@ -155,6 +197,7 @@ def is_of_another_kind(question: Question, context: str) -> bool:
     return any(
         not word.is_name
         and not question.unit.startswith(word.text)
+        and word.text[0] not in "一每各几"
         and word.text + who.text in question.text
         and who.text in words("whom")
         and who.text in context

@@ -15,7 +15,7 @@ FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
 ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
     (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+|有哪|有啥|都有|名单|列举|列出|哪几|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
                       r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
-    (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?[天年月日]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
+    (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?段(?:时间|日子)|哪一?[天年月日]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
     (FIGURE, re.compile(r"多少|(?<![那这好前后近])几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
     (WHERE, re.compile(r"哪里|哪儿|何处|在哪(?![些个家所份项类种座位年])|什么地方|啥地方|[到往去放]哪(?![些个家所份项类种座位年])|\bwhere\b")),
     (WHO, re.compile(r"谁|哪位|什么人|哪个人|哪类人|哪种人|\bwho(?:m|se)?\b")),
@@ -25,7 +25,7 @@ ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
 """What asks for each kind of answer, tried in this order."""
 NAMED: tuple[tuple[str, re.Pattern[str]], ...] = (
     (DATE, re.compile(r"(?:日期|时间|年份|期限)(?:是|为|:)?(?:什么|多少)?[?？。]?$|截[止至](?:到)?(?:时间|日期)|\b(?<!previous )(?<!per )(?<!last )(?<!each )(?<!every )(?<!a )(?:date|year|deadline)\b")),
-    (FIGURE, re.compile(r"(?:占比|比例|比重|份额|总?额|总数|总量|总?人数|数量|金额|额度|规模|年龄|倍数|次数|门槛|上限|下限|数|率|价)(?:要求|限制)?(?:是|为|有|:)?(?:什么|多大)?[?？。]?$|百分之"
+    (FIGURE, re.compile(r"(?:占比|比例|比重|份额|总?额|总数|总量|总?人数|数量|金额|额度|投资|造价|预算|成本|经费|规模|年龄|倍数|次数|门槛|上限|下限|数|率|价)(?:要求|限制)?(?:是|为|有|:)?(?:什么|多大)?[?？。]?$|百分之"
                         r"|占比|比重|\bnumber of\b|^what (?:is|are|was|were) the (?:[\w&-]+ ){0,3}(?:rate|intensity|mark|score|fee|price|cost|salary|budget|area|length|height|depth|weight|bonus|limit|capacity|volume|output|revenue|population|duration|quota|ceiling|threshold)\b|\bpercent|\bshare of\b|\bwhat share\b|\bproportion\b|\bsize\b|\bamount\b|\bage\b|\btotal\b|\bratio\b|\btimes\b")),
     (HOW, re.compile(r"措施|做法|打算|作用$|举措")),
     (WHETHER, re.compile(r"吗[？?。]?$|是否|是不是|有没有|能不能|可不可以|能否|可否|^(?:is|are|does|do|did|has|have|can|will|was|were)\b")),
@@ -156,7 +156,7 @@ def _wanted(folded: str) -> str:
 
 _NO_NOUN = frozenset(
     (
-        *"年月日天个家所份项类种座位款条大名件批次场点吨元岁", "天内", "日内", "年内", "月内", "小时", "小时内", "分钟", "周岁",
+        *"年月日天个家所份项类种座位款条大名件批次场点吨元岁", "段时间", "天内", "日内", "年内", "月内", "小时", "小时内", "分钟", "周岁",
         "课时", "学时", "学分", "公里", "平方米", "立方米", "千瓦", "万元",
     )
 )  # fmt: skip

@@ -22,7 +22,7 @@ from app.answering.missing import (
     missing_word,
     missing_year,
 )
-from app.answering.question import DATE, FIGURE, LIST, WHICH, Question
+from app.answering.question import DATE, FIGURE, HOW, LIST, WHETHER, WHICH, Question
 from app.types import Document
 
 OTHERS = 2.0
@@ -88,7 +88,12 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         fit=evidence.fit,
         lead=max(0.0, min(1.0, evidence.passage.score / 5)),
         no_figure=float(asks_figure and evidence.fit == 0 and not CODE.search(question.text)),
-        no_list=max(_no_list(question, evidence), _no_definition(question, evidence)),
+        no_list=max(
+            _no_list(question, evidence),
+            _no_definition(question, evidence),
+            float(others.names_nobody(question, sentence)),
+            float(question.kind in (HOW, WHETHER) and sentence in title),
+        ),
         missing_name=max(
             missing_name(question, sentence, headings, context, document),
             float(others.is_of_another_item(question, evidence, document)),
@@ -115,7 +120,8 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         missing_reason=missing_reason(question, sentence),
         aggregate=max(
             float(others.is_sum_of_all(question, sentence, near if asks_figure else sentence)),
-            GROUP * others.is_of_group(question, evidence),
+            float(others.is_of_each(question, near)),
+            GROUP * others.is_of_group(question, evidence, document),
             GROUP * others.is_of_another_field(question, sentence),
             GROUP * others.is_of_another_place(question, evidence, document),
             GROUP * others.is_per_another(question, evidence),
@@ -188,7 +194,7 @@ def _no_list(question: Question, evidence: Evidence) -> float:
 
 
 MEMBERS = re.compile(
-    r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|分别[\u3400-\u9fff]{1,3}哪|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|指哪"
+    r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|分别[\u3400-\u9fff]{1,3}哪|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|都叫(?:啥|什么)|指哪"
 )
 """Asks for the members of something, one by one."""
 NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座样]")
@@ -198,13 +204,13 @@ _NUMERALS = (
     | {str(i): i for i in range(100)}
 )
 DONE = re.compile(r"实际|已经?|目前|现在|真正|到底")
-PLANNED = re.compile(r"拟|(?<!已)将(?!近)|计划(?!共|资助)|准备|力争|争取|预计")
+PLANNED = re.compile(r"拟|(?<!已)将(?!近|[^，。；]{1,14}?[由从][^，。；]{1,14}[至到为])|计划(?!共|资助)|准备|力争|争取|预计")
 
 
 WEIGHTS = {
     "lexical": 1.9, "context": 1.3, "dense": 0.0, "fit": 1.9, "lead": 1.6, "no_figure": -4.1, "no_list": -5.0, "missing_name": -3.8,
     "missing_year": -6.0, "missing_number": -4.0, "missing_wanted": -2.6, "missing_focus": -1.7, "missing_word": -1.9,
-    "missing_reason": -2.6, "aggregate": -4.0, "unreal": -2.7,
+    "missing_reason": -2.6, "aggregate": -4.0, "unreal": -4.0,
 }  # fmt: skip
 BIAS = -1.4
 THRESHOLD = 0.5

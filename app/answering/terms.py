@@ -30,7 +30,7 @@ class Term:
 
 QUESTION_WORDS = re.compile(
     r"请问一?下?|麻烦问?一?下?|我?想(?:问|知道|了解|咨询)一?下?|能不能(?:告诉|帮|给)?我?们?(?:看看)?|告诉我|帮我?(?:查|看|找)一?[下查看]*|你好|您好"
-    r"|是?多少个?|百分之几|第几|几成|几|最多|最少|多[长少]时间|多[大高长久远]|是?什么时候|什么|是?哪[些个家所份项类种座位里儿年天月日几一]?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
+    r"|是?多少个?|百分之几|第几|几成|几|最多|最少|多[长少]时间|多[大高长久远]|是?什么时候|是?哪一?段(?:时间|日子)|什么|是?哪[些个家所份项类种座位里儿年天月日几一]?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
     r"|分别|具体|一共|总共|[吗呢呀啊嘛吧啦]+(?=[？?。!！]|$)|\bhow (?:many|much|large|big|long|old|often|far)\b|\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|the|an?|of|in|on|to|for"
     r"|by|with|at|from|has|have|had|be|been|it|its|this|that|there|and|or|can|could|please|tell|me|will|would|as|than)\b"
 )
@@ -96,12 +96,12 @@ def counted_in_english(folded: str) -> str:
     return next((word for word in plurals if word in translations()), "")
 
 
-def chinese_terms(folded: str) -> tuple[Term, ...]:
-    """Return the words that carry meaning, in order, each once."""
+def chinese_terms(folded: str, place: str = "") -> tuple[Term, ...]:
+    """Return the words that carry meaning, in order, each once. `place` is known to be one, whatever the tagger makes of it."""
     quoted = QUOTED.findall(folded)
     rest = QUESTION_WORDS.sub(" ", _NEXT_STEP.sub(" ", folded))
     terms: dict[str, Term] = {}
-    for word, word_class in _with_bodies(tagged(rest)):
+    for word, word_class in _with_bodies(_tagged_with(place, rest)):
         if (
             word in words("stop_words")
             or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r")
@@ -114,6 +114,11 @@ def chinese_terms(folded: str) -> tuple[Term, ...]:
         is_name = is_name or _is_place(word) or word in quoted
         terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
     return tuple(terms.values())
+
+
+def _tagged_with(place: str, text: str) -> Sequence[tuple[str, str]]:
+    before, found, after = text.partition(place) if place else (text, "", "")
+    return (*tagged(before), (found, "ns"), *tagged(after)) if found else tagged(before)
 
 
 _NEXT_STEP = re.compile(r"下一?阶段|下一?步|接下来")
