@@ -18,7 +18,8 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
         (spans.DURATION, spans.DATE, spans.FREQUENCY),
     ),
     (re.compile(r"人|名|位|个?(?:人|娃|孩子|学生|老人|老师|教师|病人|患者)"), (spans.PEOPLE,)),
-    (re.compile(r"[万亿]?元|个?亿|.{0,3}(?:钱|资金|经费)"), (spans.MONEY,)),
+    (re.compile(r"[万亿]?元|个?亿|.{0,3}(?:钱|资金|经费|工资|房租|租金)"), (spans.MONEY,)),
+    (re.compile(r"(?:补贴|补助|津贴|奖金|奖励)"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"公里|千米|海里|英里|毫米|厘米|米"), (spans.LENGTH,)),
     (re.compile(r"平方|公顷|亩"), (spans.AREA,)),
     (re.compile(r"成|折|个?点(?![钟半多])"), (spans.PERCENT,)),
@@ -30,7 +31,7 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
 YEARS = re.compile(r"((?:19|20)\d{2})年?(?:[—–~-]|至|到)((?:19|20)\d{2})年?")
 """A span of years: 2021年至2023年."""
 _GROWN = r"(?:增[长加]|上升|上涨|下降|减少|降低|提[高升]|缩短|压缩)"
-_BY_HOW_MUCH = re.compile(
+BY_HOW_MUCH = re.compile(
     rf"{_GROWN}了?(?:多少|几)(?![\u3400-\u9fff]{{0,3}}[到至])|[多少涨升降]了(?:多少|几)|增[幅速]|[涨降]幅|同比|环比"
 )
 """Asks by how much something has changed, not what it came to."""
@@ -39,7 +40,7 @@ _AFTER_GROWN = re.compile(rf"(?:{_GROWN}了?|增[幅速]为?|同比|环比)\s*(?
 WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多久.{0,8}次|频[率次]|隔多[久长]|几(?:年|个?月|天|周)[\u3400-\u9fff]{0,2}一次|\bhow often\b"), (spans.FREQUENCY, spans.DURATION)),
     (re.compile(r"倍|\btimes\b"), (spans.TIMES,)),
-    (_BY_HOW_MUCH, (spans.PERCENT, spans.TIMES, spans.COUNT, spans.MONEY, spans.PEOPLE)),
+    (BY_HOW_MUCH, (spans.PERCENT, spans.TIMES, spans.COUNT, spans.MONEY, spans.PEOPLE)),
     (re.compile(r"年龄|几周?岁|多少周?岁|岁数|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
     (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
     (re.compile(r"面积|\barea\b"), (spans.AREA,)),
@@ -47,11 +48,11 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多长(?!时间|期)"), (spans.DURATION, spans.DATE, spans.FREQUENCY, spans.LENGTH)),
     (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
     (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|名额|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
-    (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|(?<!名)额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
+    (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|(?<!名)额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?:标准)?(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
     (re.compile(r"(?:产值|营收|收入|支出|开支|利润|税收)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY,)),
     (re.compile(r"投资(?:(?:了|是|有|为)*多少(?![个家项人名])|[?？]?$)"), (spans.MONEY,)),
     (re.compile(r"(?:投入|销售|进口|出口)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
-    (re.compile(r"(?:补贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
+    (re.compile(r"(?:补贴|补助|资助|津贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),
 )  # fmt: skip
 """Which kinds of figure the words of a question ask for; the first that matches decides."""
@@ -261,7 +262,7 @@ def _figure_score(question: Question, sentence: str, figure: spans.ShortAnswer, 
     if question.kind == DATE and any(sentence.startswith(t.text, figure.end) for t in terms if len(t.text) > 1):
         score += 0.3
     score += PART * _is_of_part(question, sentence, figure)
-    if _BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
+    if BY_HOW_MUCH.search(question.text) and _AFTER_GROWN.search(sentence, 0, figure.start):
         score += 0.6
     nearest = squeeze(sentence[max(0, figure.start - NEAR) : figure.end + NEAR])
     second_choice = 0.3 if question.kind == DATE else 0.05

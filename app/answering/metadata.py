@@ -107,7 +107,7 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
     for document in _called(question.text, documents):
         present = [field for key in asked if (field := _field(document, key)) and field.span.end > field.span.start]
         others = _others(question, asked)
-        if present and _is_about(question, others, document):
+        if present and _is_about(question, others, document) and not is_contact_of_another(question, "", document):
             found += [FieldAnswer(document, field) for field in present]
             named += 1
             if others or question.years or named == MOST_DOCUMENTS:
@@ -149,15 +149,41 @@ def _others(question: Question, asked: Collection[str]) -> list[Term]:
     return [t for t in question.terms if t.text in rest and _names_something(t) and not _only_points(t.text)]
 
 
+_NOT_ITS_OWN = (keys.CONSULTED, keys.ADDRESSEE, keys.SIGNER)
+"""Fields that name others than whose phone and address a document gives."""
+
+
 def _is_about(question: Question, others: Collection[Term], document: Document) -> bool:
     """Tell whether a question's other words describe the document: found in its fields, its title, or what it answers."""
     subject = " ".join(_SUBJECT.findall(document.text[:OPENING_CHARS]))
-    own = (field for field in document.fields if field.key != keys.CONSULTED)
-    fields = " ".join(f"{field.key} {field.value}" for field in own)
-    identity = squeeze(f"{fields} {document.title} {subject}")
+    identity = _identity(document, (keys.CONSULTED,)) + squeeze(subject)
     return all(match_term(term.text, identity) >= 0.7 for term in others) and all(
         year in identity for year in question.years
     )
+
+
+def _identity(document: Document, without: Collection[str]) -> str:
+    """Return what a document says of itself, squeezed, without some of its fields."""
+    fields = " ".join(f"{field.key} {field.value}" for field in document.fields if field.key not in without)
+    return squeeze(f"{fields} {document.title}")
+
+
+_OWNER = re.compile(
+    r"([\u3400-\u9fff]{2,12}?)(?:(?:委员|代表|同志|先生|女士)的?|(?<=[办科处局委厅部所站院校司])|的)"
+    r"(?:联系|办公|咨询|手机)?(?:电话|手机|号码|邮箱|微信|地址)"
+)
+
+
+def is_contact_of_another(question: Question, sentence: str, document: Document) -> bool:
+    """Tell a question for the phone of somebody who is not the one whose phone a document, or a squeezed sentence of it,
+    gives: of the addressee, of another office."""
+    asked = _OWNER.search(question.text)
+    owner = asked.group(1) if asked else ""
+    names = [owner[i:] for i in range(len(owner) - 1)]
+    if not names or re.search("[哪谁啥打问找]|什么", owner) or any(_only_points(name) for name in names):
+        return False
+    own = _identity(document, _NOT_ITS_OWN) + sentence
+    return all(match_term(name, own) < 0.7 for name in names)
 
 
 def _names_something(term: Term) -> bool:

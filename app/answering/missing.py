@@ -65,6 +65,8 @@ def missing_year(question: Question, sentence: str, context: str, document: Docu
     """Return 1 if the evidence speaks of other years than the question, less if it speaks of none."""
     if not _COMPARES.search(question.text):
         sentence, context = COMPARED_WITH.sub(" ", sentence), COMPARED_WITH.sub(" ", context)
+    told = _OTHER_YEARS.sub(" ", sentence)
+    sentence = told if YEAR.search(told) else sentence
     missing = [year for year in question.years if year not in sentence]
     if not missing:
         return 0.0
@@ -76,6 +78,10 @@ def missing_year(question: Question, sentence: str, context: str, document: Docu
         dated = squeeze(" ".join(field.value for field in document.fields))
         return 0.4 if all(year in dated for year in missing) and not YEAR.search(sentence) else 1.0
     return 0.2
+
+
+_OTHER_YEARS = re.compile(r"(?:19|20)\d{2}年?[-—–~至到](?:19|20)\d{2}年?")
+"""A span of years, which tells nothing of one of them where a sentence has a year of its own: 三年行动计划（2023—2025年），2023年立项12个."""
 
 
 def missing_number(question: Question, sentence: str, context: str) -> float:

@@ -4,11 +4,12 @@ import math
 import re
 from dataclasses import dataclass
 
-from app.answering import others
+from app.answering import attributes, others
 from app.answering.choosing import Evidence
 from app.answering.kinds import missing_wanted
 from app.answering.lexicon import words
 from app.answering.matching import squeeze
+from app.answering.metadata import is_contact_of_another
 from app.answering.missing import (
     lacks_dated_deed,
     lacks_deed,
@@ -92,6 +93,13 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             _no_list(question, evidence),
             _no_definition(question, evidence),
             float(others.names_nobody(question, sentence)),
+            float(is_contact_of_another(question, sentence, document)),
+            float(attributes.lacks_body(question, sentence)),
+            float(attributes.lacks_person(question, sentence)),
+            float(attributes.lacks_number(question, sentence)),
+            float(attributes.lacks_place(question, sentence)),
+            float(attributes.lacks_growth(question, sentence)),
+            float(attributes.lacks_part(question, near)),
             float(question.kind in (HOW, WHETHER) and sentence in title),
         ),
         missing_name=max(
@@ -121,6 +129,9 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         aggregate=max(
             float(others.is_sum_of_all(question, sentence, near if asks_figure else sentence)),
             float(others.is_of_each(question, near)),
+            float(attributes.is_other_money(question, near)),
+            float(attributes.is_total_for_part(question, sentence, near)),
+            float(bool(evidence.highlights) and attributes.is_growth_of_another(question, evidence.text, evidence.highlights[0][0])),
             GROUP * others.is_of_group(question, evidence, document),
             GROUP * others.is_of_another_field(question, sentence),
             GROUP * others.is_of_another_place(question, evidence, document),
@@ -185,6 +196,8 @@ def _no_list(question: Question, evidence: Evidence) -> float:
     if not evidence.highlights:
         return 1.0
     start, end = evidence.highlights[0]
+    if COUNTED_ITEM.search(evidence.text[start:end]):
+        return 1.0
     items = len(re.findall(r"[、和与及]", evidence.text[start:end])) + 1
     number = NUMBER_OF_MEMBERS.search(question.text)
     wanted = _NUMERALS.get(number.group(1), 0) if number else 0
@@ -197,6 +210,8 @@ MEMBERS = re.compile(
     r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|分别[\u3400-\u9fff]{1,3}哪|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|都叫(?:啥|什么)|指哪"
 )
 """Asks for the members of something, one by one."""
+COUNTED_ITEM = re.compile(r"\d+[家个所人名项](?:、|$)")
+"""A list of how many there are of each kind names none of them: 市级6家、区级15家."""
 NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座样]")
 _NUMERALS = (
     {numeral: i for i, numeral in enumerate("一二三四五六七八九十", start=1)}

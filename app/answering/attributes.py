@@ -1,0 +1,133 @@
+"""Whether a sentence on the right thing lacks the attribute that is asked for: who does it, where, by how much it grew."""
+
+import re
+
+import rjieba
+
+from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS
+from app.answering.matching import match_term, squeeze
+from app.answering.question import FIGURE, WHERE, Question
+
+ALMOST = 0.5
+"""A word that a text holds less than this is not in it."""
+
+
+def lacks_body(question: Question, sentence: str) -> bool:
+    """Tell a sentence that names no body but those of the question, where one is asked for: 二期已于3月开工 for 哪家公司施工."""
+    if not _ASKS_BODY.search(question.text):
+        return False
+    rest = _without_words_of(question, sentence)
+    return not _BODY.search(rest) and not any(word_class in ("nt", "nz", "nr") for _, word_class in rjieba.tag(rest))
+
+
+_ASKS_BODY = re.compile(
+    r"哪(?:一|几|两)?[家个所](?:公司|企业|银行|单位|部门|机构|集团|开发商|医院|学校|大学|高校|研究[院所]|协会|组织)"
+)
+_BODY = re.compile(
+    r"公司|集团|银行|大学|学院|学校|[中小]学|医院|中心|[局委厅办处科院所会社厂店部署馆站校盟队园]|街道|政府|机关|平台|机构|法院|联合体|企业|单位|“"
+)
+
+
+def lacks_person(question: Question, sentence: str) -> bool:
+    """Tell a sentence that names nobody, where the holder of a post is asked for: 主任实行公开招聘 for 主任是谁."""
+    if not _ASKS_PERSON.search(question.text):
+        return False
+    rest = _without_words_of(question, sentence)
+    return not any(word_class in ("nr", "nrt", "nrfg") and len(word) > 1 for word, word_class in rjieba.tag(rest))
+
+
+_ASKS_PERSON = re.compile(
+    r"(?:主任|校长|院长|局长|处长|科长|部长|市长|区长|县长|会长|理事长|秘书长|组长|所长|主席|负责人|领导|带头人|法人)(?:是谁|是哪位|叫什么|姓什么|的?名字)"
+)
+
+
+def lacks_number(question: Question, sentence: str) -> bool:
+    """Tell a sentence without a phone number, a mailbox or a site where one is asked for."""
+    return _ASKS_NUMBER.search(question.text) is not None and not re.search(r"\d{5}|@|www|http", sentence)
+
+
+_ASKS_NUMBER = re.compile(r"(?:电话|手机号?|电话号码|邮箱|网址)(?:号码)?(?:是什么|是?多少|[?？]?$)")
+
+
+def lacks_place(question: Question, sentence: str) -> bool:
+    """Tell a sentence with no place but those of the question, where one is asked for: 8月举办首届嘉年华 for 在哪儿办."""
+    if question.kind != WHERE:
+        return False
+    rest = _without_words_of(question, sentence)
+    return not _PLACE.search(rest) and not any(word_class in ("ns", "nt", "nz", "nr", "s") for _, word_class in rjieba.tag(rest))
+
+
+_PLACE = re.compile(
+    r"[省市区县镇乡村州路街巷道号楼层室厅馆园场站港湾岛山湖河江校院所处局委办司会社店厂]|中心|平台|网|系统|小程序|公众号|窗口|基地|app|地|岸|片|带|走廊|国|《|“"
+)
+
+
+def lacks_growth(question: Question, sentence: str) -> bool:
+    """Tell a sentence that compares nothing, where it is asked by how much something has changed."""
+    return question.kind == FIGURE and bool(BY_HOW_MUCH.search(question.text)) and not _COMPARES.search(sentence)
+
+
+_COMPARES = re.compile(rf"{GROWN.pattern}|同比|环比|翻[了一两番]|[较比]|[由从].+[至到为]|倍|[增升降涨跌减缩扩]|新|净|多")
+
+
+def is_growth_of_another(question: Question, evidence_text: str, start: int) -> bool:
+    """Tell a growth, at `start`, told of the thing in the clause before it, where the question asks for that of a thing
+    in a clause still before: 企业142家，规模386亿元，同比增长17.4%."""
+    if question.kind != FIGURE or not BY_HOW_MUCH.search(question.text):
+        return False
+    pieces = re.split("[，,；;。]", evidence_text[:start])
+    if len(pieces) < 3 or not re.match(r"\s*(?:同比|环比|比|较|增|下降|上升|减少)", pieces[-1] or "增"):
+        return False
+    own, before = squeeze(pieces[-1] + pieces[-2]), squeeze("，".join(pieces[:-2]))
+    counted = [term.text for term in question.terms if term.weight >= 0.9 and not re.match(r"\d", term.text)]
+    return any(match_term(word, own) < ALMOST and word in before and re.search(rf"{re.escape(word)}[^，]{{0,6}}\d", before) for word in counted)
+
+
+def lacks_part(question: Question, near: str) -> bool:
+    """Tell a clause that has nothing of the part of a number that is asked for: 76人里女的有几个."""
+    asked = _ASKS_PART.search(question.text)
+    words = [t.text for t in question.terms if asked and t.text in asked.group("part")] or ([asked.group("part")] if asked else [])
+    return bool(words) and all(match_term(word, near) < ALMOST for word in words)
+
+
+_ASKS_PART = re.compile(
+    r"\d[万亿]?余?[人家名个项件位所户套张](?:[\u3400-\u9fff]{0,6})?(?:里头?|里面|中|当中)[，,]?(?:有多少)?(?P<part>[\u3400-\u9fff]{1,6}?)(?:的|企业)?(?:有|占|是)(?:多少|几|百分)"
+)
+
+
+def is_other_money(question: Question, near: str) -> bool:
+    """Tell a sum of another sort than is asked for: 交易额1.3亿元 for 掏了多少钱."""
+    asked = next((sort for sort in _SORTS_OF_MONEY if sort.search(question.text)), None)
+    if question.kind != FIGURE or asked is None or asked.search(near):
+        return False
+    return any(sort.search(near) for sort in _SORTS_OF_MONEY if sort is not asked)
+
+
+_SORTS_OF_MONEY = (
+    re.compile(r"交易额|成交|撮合"),
+    re.compile(r"产值|营业?收入?|销售额|零售额|利润|增加值"),
+    re.compile(r"授信|贷款|融资|借款"),
+    re.compile(r"掏|花了?|造价|耗资|成本|投了|投入|投资|出资|经费|预算|拨款|拨付|安排|财政|补|资助|奖|资金"),
+)
+"""Sums that nobody takes for one another: traded, earned, lent, spent."""
+
+
+def is_total_for_part(question: Question, sentence: str, near: str) -> bool:
+    """Tell the total of what a sentence lists behind 其中, where the question asks for that of one of these:
+    其中汽车券900万元，总核销率91.6%."""
+    _, found, parts = sentence.partition(PARTS)
+    total = _TOTAL.search(near)
+    if not found or total is None or "总" in question.text or near not in parts:
+        return False
+    inside = parts[: parts.index(near)]
+    return any(t.weight >= 0.9 and t.text in inside and t.text not in near for t in question.terms)
+
+
+_TOTAL = re.compile(r"总[\u3400-\u9fff]{1,3}[率额数量]")
+
+
+def _without_words_of(question: Question, sentence: str) -> str:
+    """Return a squeezed sentence without the words of the question."""
+    for term in sorted(question.terms, key=lambda term: -len(term.text)):
+        sentence = sentence.replace(term.text, " ")
+    return sentence
