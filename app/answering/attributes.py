@@ -4,6 +4,7 @@ import re
 
 import rjieba
 
+from app.answering.choosing import Evidence
 from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS
 from app.answering.matching import match_term, squeeze
 from app.answering.question import FIGURE, WHERE, Question
@@ -70,12 +71,12 @@ def lacks_growth(question: Question, sentence: str) -> bool:
 _COMPARES = re.compile(rf"{GROWN.pattern}|同比|环比|翻[了一两番]|[较比]|[由从].+[至到为]|倍|[增升降涨跌减缩扩]|新|净|多")
 
 
-def is_growth_of_another(question: Question, evidence_text: str, start: int) -> bool:
-    """Tell a growth, at `start`, told of the thing in the clause before it, where the question asks for that of a thing
-    in a clause still before: 企业142家，规模386亿元，同比增长17.4%."""
-    if question.kind != FIGURE or not BY_HOW_MUCH.search(question.text):
+def is_growth_of_another(question: Question, evidence: Evidence) -> bool:
+    """Tell a growth told of the thing in the clause before it, where the question asks for that of a thing in a clause
+    still before: 企业142家，规模386亿元，同比增长17.4%."""
+    if question.kind != FIGURE or not evidence.highlights or not BY_HOW_MUCH.search(question.text):
         return False
-    pieces = re.split("[，,；;。]", evidence_text[:start])
+    pieces = re.split("[，,；;。]", evidence.text[: evidence.highlights[0][0]])
     if len(pieces) < 3 or not re.match(r"\s*(?:同比|环比|比|较|增|下降|上升|减少)", pieces[-1] or "增"):
         return False
     own, before = squeeze(pieces[-1] + pieces[-2]), squeeze("，".join(pieces[:-2]))
@@ -113,17 +114,19 @@ _SORTS_OF_MONEY = (
 
 
 def is_total_for_part(question: Question, sentence: str, near: str) -> bool:
-    """Tell the total of what a sentence lists behind 其中, where the question asks for that of one of these:
-    其中汽车券900万元，总核销率91.6%."""
+    """Tell a figure that stands behind what a sentence lists, where the question asks for that of one of these:
+    其中汽车券900万元、家电券600万元，总核销率91.6%; 其中公办11所、民办3所，在校生3.26万人."""
     _, found, parts = sentence.partition(PARTS)
-    total = _TOTAL.search(near)
-    if not found or total is None or "总" in question.text or near not in parts:
+    if not found or near not in parts or "总" in question.text or _GOES_ON.match(near):
         return False
-    inside = parts[: parts.index(near)]
-    return any(t.weight >= 0.9 and t.text in inside and t.text not in near for t in question.terms)
+    listed = parts[: parts.index(near)]
+    members = [member for member in re.split("[、，]", listed) if re.search(r"\d", member)]
+    asked = [t.text for t in question.terms if t.weight >= 0.9 and t.text not in near]
+    return len(members) > 1 and any(re.match(rf"{re.escape(word)}[^\d]{{0,4}}\d", m) for word in asked for m in members)
 
 
-_TOTAL = re.compile(r"总[\u3400-\u9fff]{1,3}[率额数量]")
+_GOES_ON = re.compile(r"[约共]?占|[同环]比|[比较]|增|下降|上升|减少|其中|分别|达")
+"""How a clause begins that says more of the one before it."""
 
 
 def _without_words_of(question: Question, sentence: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import rjieba
 
 from app.answering.metadata import asked_keys
-from app.answering.question import OPEN, YEAR, Question, has_question_word, parse_question
+from app.answering.question import FIGURE, OPEN, YEAR, Question, has_question_word, parse_question
 from app.answering.terms import PLACE_ENDS, QUESTION_WORDS, Term
 from app.loading.fields import DOCUMENT_NUMBER
 from app.text import fold
@@ -58,7 +58,17 @@ def stand_alone(question: str, history: Sequence[Turn]) -> str:
         return _with_attribute(core, previous) if _ATTRIBUTE.search(core) else _with_other_name(core, asked, previous)
     core = _PRONOUN.sub("", core).lstrip("的 ")
     own_words = [term for term in parse_question(core).terms if not _NUMERAL.match(term.text) and len(term.text) > 1]
-    return f"{_subject(previous) if own_words else _content(previous)} {core}"
+    if not own_words:
+        return f"{_content(previous)} {core}"
+    subject = _YEAR_SAID.sub("", _subject(previous)) if asked.years else _subject(previous)
+    counted = _COUNTED.search(previous)
+    missing = counted.group(1) if counted and asked.kind == FIGURE and counted.group(1) not in core else ""
+    return f"{subject}{missing} {core}"
+
+
+_YEAR_SAID = re.compile(rf"{YEAR.pattern}年?")
+_COUNTED = re.compile(r"多少(?![\u3400-\u9fff]{0,2}[钱元人])([\u3400-\u9fff]{2,8})[？?。\s]*$")
+"""What a question counts behind its question word: 发了多少消费券."""
 
 
 def _of_same_document(question: str, history: Sequence[Turn]) -> str:
@@ -108,7 +118,7 @@ def _with_other_name(core: str, asked: Question, previous: str) -> str:
         return previous.replace(old.group(1), asked.years[0])
     if _THEN.fullmatch(core):
         return _THEN.sub(core, previous, count=1) if _THEN.search(previous) else core + previous
-    terms = list(parse_question(previous).terms)
+    terms = [term for term in parse_question(previous).terms if not _OF_EACH.match(term.text)]
     is_place = fold(core)[-1:] in PLACE_ENDS
     names = [term for term in terms if term.is_name and (is_place or term.text[-1] not in PLACE_ENDS)] or terms
     target = _most_alike(core, names)
@@ -120,6 +130,10 @@ def _with_other_name(core: str, asked: Question, previous: str) -> str:
 
 _THEN = re.compile(r"以前|之前|此前|过去|原来|原先|早先|当时|现在|目前|眼下|如今|今后|以后|将来|未来")
 """A time that is no year."""
+
+
+_OF_EACH = re.compile(r"[单每各一]")
+"""What no name stands in the place of: 单个 of 单个企业."""
 
 
 def _most_alike(core: str, names: Sequence[Term]) -> Term | None:

@@ -18,8 +18,8 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
         (spans.DURATION, spans.DATE, spans.FREQUENCY),
     ),
     (re.compile(r"人|名|位|个?(?:人|娃|孩子|学生|老人|老师|教师|病人|患者)"), (spans.PEOPLE,)),
-    (re.compile(r"[万亿]?元|个?亿|.{0,3}(?:钱|资金|经费|工资|房租|租金)"), (spans.MONEY,)),
-    (re.compile(r"(?:补贴|补助|津贴|奖金|奖励)"), (spans.MONEY, spans.PERCENT)),
+    (re.compile(r"[万亿]?元|个?亿|.{0,3}(?:钱|资金|经费)"), (spans.MONEY,)),
+    (re.compile(r"(?:工资|房租|租金|补贴|补助|津贴|奖金|奖励)"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"公里|千米|海里|英里|毫米|厘米|米"), (spans.LENGTH,)),
     (re.compile(r"平方|公顷|亩"), (spans.AREA,)),
     (re.compile(r"成|折|个?点(?![钟半多])"), (spans.PERCENT,)),
@@ -47,7 +47,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多[高宽深远]|[长高宽深]度|里程|距离|\bhow (?:far|high|wide|deep)\b|\blength\b"), (spans.LENGTH, spans.COUNT)),
     (re.compile(r"多长(?!时间|期)"), (spans.DURATION, spans.DATE, spans.FREQUENCY, spans.LENGTH)),
     (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
-    (re.compile(r"多少人|几人|几[名位]|多少[名位]|人数|名额|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
+    (re.compile(r"(?:生|人员|者|员工|职工|户籍人口)(?:一共|总共|共)?有?多少|多少人|几人|几[名位]|多少[名位]|人数|名额|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|(?<!名)额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?:标准)?(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
     (re.compile(r"(?:产值|营收|收入|支出|开支|利润|税收)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY,)),
     (re.compile(r"投资(?:(?:了|是|有|为)*多少(?![个家项人名])|[?？]?$)"), (spans.MONEY,)),
@@ -103,6 +103,7 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     """Find the figure of a wanted kind that stands closest to the question's words."""
     found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
     figures = _of_unit(question, [f for f in found if f.kind in wanted and _may_answer(question, sentence, f)])
+    figures = ([f for f in figures if sentence[f.start] == "第"] if "第几" in question.text else []) or figures
     if not figures:
         free = _FREE.search(sentence) if spans.MONEY in wanted and _ASKS_SUM.search(question.text) else None
         return (0.3, (free.span(),)) if free else (0.0, ())

@@ -18,7 +18,9 @@ LOOKS = {
     **dict.fromkeys(("部委", "国家部委"), re.compile(r"[\u3400-\u9fff](?<![全内外各本])部(?![门分署队长件])")),
     "文号": re.compile(r"[\[(（〔]\d{4}[\])）〕]第?\d+号"),
     "邮箱": re.compile(r"@"),
-    **dict.fromkeys(("网站", "网址", "官网"), re.compile(r"www|http")),
+    **dict.fromkeys(("网址", "官网"), re.compile(r"www|http")),
+    "网站": re.compile(r"www|http|登[录陆]|平台|系统"),
+    **dict.fromkeys(("排名", "名次"), re.compile(r"第[一二三四五六七八九十\d]+|[居列]")),
 }
 """What every member of a kind looks like, where its name need not hold the kind's."""
 _TITLED = {

@@ -56,6 +56,8 @@ def _is_firm(term: Term, language: str) -> bool:
         return True
     if any(term.text[i : i + 2] in general_words() for i in range(len(term.text) - 1)) and not _BODY.search(term.text):
         return False
+    if _BODY.sub("", term.text) in words("generic"):
+        return False
     return (len(term.text) > 2 and bool(_BODY.search(term.text)) and term.text not in general_words()) or (
         term.is_name and len(term.text) >= 3
     )
@@ -86,7 +88,12 @@ _OTHER_YEARS = re.compile(r"(?:19|20)\d{2}年?[-—–~至到](?:19|20)\d{2}年?
 
 def missing_number(question: Question, sentence: str, context: str) -> float:
     """Return the worst miss of a number; one that only a neighbouring sentence holds counts little."""
-    numbers = [n for n in question.numbers if not (_AGE_LIMIT.search(sentence) and _is_own_age(n, question.text))]
+    numbers = [
+        number
+        for number in question.numbers
+        if not (_AGE_LIMIT.search(sentence) and _is_own_age(number, question.text))
+        and not (_LIMIT.search(sentence) and _is_own_case(number, question.text))
+    ]
     misses = (0.0 if match_number(n, sentence) else 0.4 if match_number(n, context) else 1.0 for n in numbers)
     return max(misses, default=0.0)
 
@@ -97,6 +104,18 @@ _AGE_LIMIT = re.compile(r"\d周?岁|年龄")
 def _is_own_age(number: str, asked: str) -> bool:
     """Tell an age that somebody gives of himself, and that a limit decides on: 今年33岁还能申请吗."""
     return re.search(rf"今年(?:已经?)?{number}|(?<![\d至到—~-]){number}周?岁(?!以|[至到—~-])", asked) is not None
+
+
+_LIMIT = re.compile(r"不[超高低少多]于?过?\d|(?:不满|未满|[^圆]满|超过|达到|低于|高于|少于)\d|\d[\d.]*[\u3400-\u9fff（）()]{0,6}以[上下内]|\d[\u3400-\u9fff（）()]{0,4}至\d")
+
+
+def _is_own_case(number: str, asked: str) -> bool:
+    """Tell a number by which somebody describes his case, and that a limit decides on: 我们公司营收1.5亿, 25万的车."""
+    is_of_thing = re.search(rf"(?<![\d.]){re.escape(number)}[万亿]?元?的[\u3400-\u9fff]", asked) is not None
+    return is_of_thing or _ONESELF.search(asked) is not None
+
+
+_ONESELF = re.compile(r"我|咱|本人|俺|家里")
 
 
 def missing_word(question: Question, context: str, document: Document) -> float:

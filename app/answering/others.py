@@ -95,7 +95,7 @@ def is_of_namesake(question: Question, sentence: str, document: Document) -> boo
         end = sort.end()
         start = next((i for i in range(sort.start() - 1) if asked[i:end] in whole), end)
         name = asked[start:end]
-        others = re.findall(rf"[\u3400-\u9fffa-z0-9]{{2}}(?<![该此本这年类个项的等]){sort.group()}(?!资金|经费|书)", told)
+        others = re.findall(rf"[\u3400-\u9fffa-z0-9]{{2}}(?<![该此本这年类个项的等]){sort.group()}(?!资金|经费|书|管理|中心|会|公司|办)", told)
         shared = next((i for i in range(end - LONG_SORT + 1) if asked[i:end] in told), end)
         if shared < end and _has_another_in_front(asked[shared:end], asked[:shared], question, told, whole):
             return True
