@@ -1,13 +1,15 @@
 """Whether a sentence on the right thing lacks the attribute that is asked for: who does it, where, by how much it grew."""
 
 import re
+from collections.abc import Collection
 
 import rjieba
 
 from app.answering.choosing import Evidence
-from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS
+from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS, wanted_figures
 from app.answering.matching import match_term, squeeze
 from app.answering.question import FIGURE, WHERE, Question
+from app.answering.spans import MONEY
 
 ALMOST = 0.5
 """A word that a text holds less than this is not in it."""
@@ -17,29 +19,32 @@ def lacks_body(question: Question, sentence: str) -> bool:
     """Tell a sentence that names no body but those of the question, where one is asked for: 二期已于3月开工 for 哪家公司施工."""
     if not _ASKS_BODY.search(question.text):
         return False
-    rest = _without_words_of(question, sentence)
-    return not _BODY.search(rest) and not any(word_class in ("nt", "nz", "nr") for _, word_class in rjieba.tag(rest))
+    bodies = (match.group() for match in _BODY.finditer(sentence))
+    return all(body in question.text for body in bodies) and not _has_class(_NAMES, _without_words_of(question, sentence))
 
 
 _ASKS_BODY = re.compile(
     r"哪(?:一|几|两)?[家个所](?:公司|企业|银行|单位|部门|机构|集团|开发商|医院|学校|大学|高校|研究[院所]|协会|组织)"
 )
 _BODY = re.compile(
-    r"公司|集团|银行|大学|学院|学校|[中小]学|医院|中心|[局委厅办处科院所会社厂店部署馆站校盟队园]|街道|政府|机关|平台|机构|法院|联合体|企业|单位|“"
+    r"[\u3400-\u9fff]{2}(?:公司|集团|银行|大学|学院|学校|[中小]学|医院|中心|[局委厅办处科院所会社厂店部署馆站校盟队园]|街道|政府|机关|平台|法院|联合体)|“"
 )
+_NAMES = ("nt", "nz", "nr", "nrt", "nrfg")
 
 
 def lacks_person(question: Question, sentence: str) -> bool:
-    """Tell a sentence that names nobody, where the holder of a post is asked for: 主任实行公开招聘 for 主任是谁."""
-    if not _ASKS_PERSON.search(question.text):
+    """Tell a sentence that names nobody, where the holder of a post is asked for: 主任实行公开招聘 for 主任是谁; 由市长任组长
+    says who, not his name."""
+    asked = _ASKS_PERSON.search(question.text)
+    if asked is None or ("谁" in asked.group() and _HOLDS.search(sentence)):
         return False
-    rest = _without_words_of(question, sentence)
-    return not any(word_class in ("nr", "nrt", "nrfg") and len(word) > 1 for word, word_class in rjieba.tag(rest))
+    return not _has_class(_NAMES[2:], _without_words_of(question, sentence))
 
 
 _ASKS_PERSON = re.compile(
     r"(?:主任|校长|院长|局长|处长|科长|部长|市长|区长|县长|会长|理事长|秘书长|组长|所长|主席|负责人|领导|带头人|法人)(?:是谁|是哪位|叫什么|姓什么|的?名字)"
 )
+_HOLDS = re.compile(r"由[^，。；]{1,14}[担兼]?任")
 
 
 def lacks_number(question: Question, sentence: str) -> bool:
@@ -52,10 +57,13 @@ _ASKS_NUMBER = re.compile(r"(?:电话|手机号?|电话号码|邮箱|网址)(?:�
 
 def lacks_place(question: Question, sentence: str) -> bool:
     """Tell a sentence with no place but those of the question, where one is asked for: 8月举办首届嘉年华 for 在哪儿办."""
-    if question.kind != WHERE:
+    if question.kind != WHERE or not _ASKS_PLACE.search(question.text):
         return False
     rest = _without_words_of(question, sentence)
-    return not _PLACE.search(rest) and not any(word_class in ("ns", "nt", "nz", "nr", "s") for _, word_class in rjieba.tag(rest))
+    return not _PLACE.search(rest) and not _has_class(("ns", "s", *_NAMES), rest)
+
+
+_ASKS_PLACE = re.compile(r"在哪|哪里|哪儿|何处|什么地方|啥地方|地址")
 
 
 _PLACE = re.compile(
@@ -79,7 +87,8 @@ def is_growth_of_another(question: Question, evidence: Evidence) -> bool:
     pieces = re.split("[，,；;。]", evidence.text[: evidence.highlights[0][0]])
     if len(pieces) < 3 or not re.match(r"\s*(?:同比|环比|比|较|增|下降|上升|减少)", pieces[-1] or "增"):
         return False
-    own, before = squeeze(pieces[-1] + pieces[-2]), squeeze("，".join(pieces[:-2]))
+    subject = next((i for i in range(len(pieces) - 2, 0, -1) if not _GOES_ON.match(pieces[i].strip())), 0)
+    own, before = squeeze("，".join(pieces[subject:])), squeeze("，".join(pieces[:subject]))
     counted = [term.text for term in question.terms if term.weight >= 0.9 and not re.match(r"\d", term.text)]
     return any(match_term(word, own) < ALMOST and word in before and re.search(rf"{re.escape(word)}[^，]{{0,6}}\d", before) for word in counted)
 
@@ -99,7 +108,7 @@ _ASKS_PART = re.compile(
 def is_other_money(question: Question, near: str) -> bool:
     """Tell a sum of another sort than is asked for: 交易额1.3亿元 for 掏了多少钱."""
     asked = next((sort for sort in _SORTS_OF_MONEY if sort.search(question.text)), None)
-    if question.kind != FIGURE or asked is None or asked.search(near):
+    if question.kind != FIGURE or wanted_figures(question)[0] != MONEY or asked is None or asked.search(near):
         return False
     return any(sort.search(near) for sort in _SORTS_OF_MONEY if sort is not asked)
 
@@ -127,6 +136,10 @@ def is_total_for_part(question: Question, sentence: str, near: str) -> bool:
 
 _GOES_ON = re.compile(r"[约共]?占|[同环]比|[比较]|增|下降|上升|减少|其中|分别|达")
 """How a clause begins that says more of the one before it."""
+
+
+def _has_class(classes: Collection[str], text: str) -> bool:
+    return any(word_class in classes and len(word) > 1 for word, word_class in rjieba.tag(text))
 
 
 def _without_words_of(question: Question, sentence: str) -> str:

@@ -23,7 +23,7 @@ from app.answering.missing import (
     missing_word,
     missing_year,
 )
-from app.answering.question import DATE, FIGURE, HOW, LIST, WHETHER, WHICH, Question
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHETHER, WHICH, Question
 from app.types import Document
 
 OTHERS = 2.0
@@ -101,6 +101,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             float(attributes.lacks_growth(question, sentence)),
             float(attributes.lacks_part(question, near)),
             float(question.kind in (HOW, WHETHER) and sentence in title),
+            float(question.kind == OPEN and evidence.lexical < FAR),
         ),
         missing_name=max(
             missing_name(question, sentence, headings, context, document),
@@ -154,6 +155,8 @@ def _surroundings(evidence: Evidence) -> str:
 
 AROUND = 40
 """Characters on either side of a date within which its deed stands."""
+FAR = 0.25
+"""What asks for nothing of a known kind and shares fewer of its words than this with a sentence is not answered by it."""
 CODE = re.compile(r"编号|番号|代[码号]|号码|型号|邮编|车次|航班")
 """What is asked for with 多少 and is no figure: L2."""
 
