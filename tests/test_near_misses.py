@@ -3,6 +3,7 @@
 import pytest
 
 from app.assistant import Assistant
+from app.types import Turn
 from tests.conftest import assistant_of
 
 pytestmark = pytest.mark.model
@@ -18,6 +19,10 @@ REPLY = """青禾市水务局
 二、关于节水补贴
 设立“清源”计划，面向45周岁以下的节水技术人员，每人资助20万元；“碧泉”计划面向高校团队，每年遴选12个。对安装节水器具的小区，每个小区补助3万元。
 2023年4月成立节水技术中心，由青禾理工大学牵头建设，总投资1.8亿元。截至2024年5月底，三类计划共资助了640人，总资助额9000万元。
+对购置节水器具的住户，每户最高补助1500元，委托第三方机构核查；东川、南浦、北洲三个区累计安装节水器具2.6万套。节水器具按八折供应。
+年用水量不超过50万吨的企业可申领节水券。将取水许可审批由20个工作日压缩至9个工作日。
+布局海水淡化、矿井水2个中试基地，其中海水淡化中试基地总投资1.2亿元。2024年8月举办首届节水宣传周。
+2023年全市有节水服务企业142家，产值86亿元，同比增长17.4%；其中国有11家、民营131家，职工3200人。节水行业规模居全省第3位。
 工业领域推广循环冷却、废水回用等6项技术。
 三、关于未采纳的建议
 关于全面更换智能水表的建议，暂不采纳：一是单只水表成本约420元，财政难以承受；二是国家尚未出台统一标准。
@@ -48,6 +53,18 @@ def reply(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
         pytest.param("陆一鸣的邮箱是多少？", id="a means of contact"),
         pytest.param("农业领域推广了哪些技术？", id="another field"),
         pytest.param("“碧泉”计划是什么意思？", id="a meaning that is not given"),
+        pytest.param("南浦区累计安装节水器具多少套？", id="one of three districts"),
+        pytest.param("节水器具补助总金额是多少？", id="what each gets for the sum"),
+        pytest.param("核查请的是哪家第三方机构？", id="a body without a name"),
+        pytest.param("节水宣传周是哪家公司承办的？", id="a doer where nobody is named"),
+        pytest.param("首届节水宣传周在哪儿办？", id="a place where none is told"),
+        pytest.param("矿井水中试基地总投资多少？", id="another one of a long sort"),
+        pytest.param("何其芳委员的联系电话是多少？", id="the phone of the addressee"),
+        pytest.param("市财政局的电话", id="the phone of another body"),
+        pytest.param("节水服务企业数量同比增长多少？", id="the growth of the thing before"),
+        pytest.param("再生水利用量是哪家公司公布的？", id="who made a figure known"),
+        pytest.param("640人里女的有几个？", id="a part that is not told"),
+        pytest.param("民营节水服务企业的职工有多少？", id="the sum behind a list for one of it"),
         pytest.param("为什么停办了节水技术中心？", id="a deed that was not done"),
     ],
 )
@@ -71,6 +88,11 @@ def test_what_is_told_of_something_else_is_refused(question: str, reply: Assista
         ("工业领域推广了哪些技术？", "循环冷却、废水回用"),
         ("这份答复谁签发的？", "沈知远"),
         ("青水提复〔2024〕12号是哪天印发的？", "2024年6月3日"),
+        ("节水器具打几折？", "八折"),
+        ("我们厂一年用水30万吨，能领节水券吗？", "不超过50万吨"),
+        ("节水行业规模在全省排名第几？", "第3位"),
+        ("哪些地方布局了中试基地？海水淡化中试基地投了多少钱？", "1.2亿元"),
+        ("在青禾买节水器具，一户最多补多少？", "1500元"),
         ("对答复有不清楚的地方找谁？", "陆一鸣"),
         ("提案是哪位委员提的？", "何其芳"),
         ("How large is the total investment of the water-saving technology centre?", "1.8亿元"),
@@ -86,3 +108,9 @@ def test_all_reasons_are_given(reply: Assistant) -> None:
     answer = reply.ask("为什么不采纳更换智能水表的建议？")
     assert "财政难以承受" in answer.text
     assert "尚未出台统一标准" in answer.text
+
+
+def test_a_follow_up_may_ask_for_another_time(reply: Assistant) -> None:
+    first = "取水许可审批现在要多久？"
+    answer = reply.ask("以前呢？", [Turn(first, reply.ask(first).text)])
+    assert answer.sentences[0].highlights == ("20个工作日",)

@@ -8,11 +8,9 @@ import rjieba
 from app.answering.choosing import Evidence
 from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS, wanted_figures
 from app.answering.matching import match_term, squeeze
+from app.answering.others import ALMOST, NAMED_BODY
 from app.answering.question import FIGURE, WHERE, Question
 from app.answering.spans import MONEY
-
-ALMOST = 0.5
-"""A word that a text holds less than this is not in it."""
 
 
 def lacks_body(question: Question, sentence: str) -> bool:
@@ -20,16 +18,32 @@ def lacks_body(question: Question, sentence: str) -> bool:
     if not _ASKS_BODY.search(question.text):
         return False
     bodies = (match.group() for match in _BODY.finditer(sentence))
-    return all(body in question.text for body in bodies) and not _has_class(_NAMES, _without_words_of(question, sentence))
+    return all(body in question.text for body in bodies) and not _has_class(
+        _NAMES, _without_words_of(question, sentence)
+    )
 
 
 _ASKS_BODY = re.compile(
     r"哪(?:一|几|两)?[家个所](?:公司|企业|银行|单位|部门|机构|集团|开发商|医院|学校|大学|高校|研究[院所]|协会|组织)"
 )
 _BODY = re.compile(
-    r"[\u3400-\u9fff]{2}(?:公司|集团|银行|大学|学院|学校|[中小]学|医院|中心|[局委厅办处科院所会社厂店部署馆站校盟队园]|街道|政府|机关|平台|法院|联合体)|“"
+    r"[\u3400-\u9fff]{2}(?:公司|集团|银行|大学|学院|学校|[中小]学|医院|中心|[局委厅院]|办公室|街道|政府|机关|平台|法院|联合体"
+    r"|[办科处所会社厂店部署馆站校盟队园](?=[、，。；：（(）)和与及等]|$|牵头|负责|承[办担]|主办|组织|会同|联合|共同|运营|实施))|“"
 )
 _NAMES = ("nt", "nz", "nr", "nrt", "nrfg")
+
+
+def names_nobody(question: Question, sentence: str) -> bool:
+    """Tell a sentence with a body of the kind that is asked for, but not by name: 委托第三方机构 for 哪家第三方机构."""
+    asked = _ASKS_KIND_OF_BODY.search(question.text)
+    kind = asked.group(1) if asked else ""
+    return bool(kind) and kind in sentence and not NAMED_BODY.search(sentence.replace(kind, ""))
+
+
+_ASKS_KIND_OF_BODY = re.compile(
+    r"哪[一两几]?[家个所]((?:第三方|专业|社会|有关|相关|中介|民营|国有|外资|合作)[\u3400-\u9fff]{0,2}"
+    r"(?:机构|公司|企业|组织|单位|银行))"
+)
 
 
 def lacks_person(question: Question, sentence: str) -> bool:
@@ -76,7 +90,9 @@ def lacks_growth(question: Question, sentence: str) -> bool:
     return question.kind == FIGURE and bool(BY_HOW_MUCH.search(question.text)) and not _COMPARES.search(sentence)
 
 
-_COMPARES = re.compile(rf"{GROWN.pattern}|同比|环比|翻[了一两番]|[较比]|[由从].+[至到为]|倍|[增升降涨跌减缩扩]|新|净|多")
+_COMPARES = re.compile(
+    rf"{GROWN.pattern}|同比|环比|翻[了一两番]|[较比]|[由从].+[至到为]|倍|[增升降涨跌减缩扩]|新|净|多"
+)
 
 
 def is_growth_of_another(question: Question, evidence: Evidence) -> bool:
@@ -90,13 +106,18 @@ def is_growth_of_another(question: Question, evidence: Evidence) -> bool:
     subject = next((i for i in range(len(pieces) - 2, 0, -1) if not _GOES_ON.match(pieces[i].strip())), 0)
     own, before = squeeze("，".join(pieces[subject:])), squeeze("，".join(pieces[:subject]))
     counted = [term.text for term in question.terms if term.weight >= 0.9 and not re.match(r"\d", term.text)]
-    return any(match_term(word, own) < ALMOST and word in before and re.search(rf"{re.escape(word)}[^，]{{0,6}}\d", before) for word in counted)
+    return any(
+        match_term(word, own) < ALMOST and word in before and re.search(rf"{re.escape(word)}[^，]{{0,6}}\d", before)
+        for word in counted
+    )
 
 
 def lacks_part(question: Question, near: str) -> bool:
     """Tell a clause that has nothing of the part of a number that is asked for: 76人里女的有几个."""
     asked = _ASKS_PART.search(question.text)
-    words = [t.text for t in question.terms if asked and t.text in asked.group("part")] or ([asked.group("part")] if asked else [])
+    words = [t.text for t in question.terms if asked and t.text in asked.group("part")] or (
+        [asked.group("part")] if asked else []
+    )
     return bool(words) and all(match_term(word, near) < ALMOST for word in words)
 
 
@@ -130,7 +151,7 @@ def is_total_for_part(question: Question, sentence: str, near: str) -> bool:
         return False
     listed = parts[: parts.index(near)]
     members = [member for member in re.split("[、，]", listed) if re.search(r"\d", member)]
-    asked = [t.text for t in question.terms if t.weight >= 0.9 and t.text not in near]
+    asked = [term.text for term in question.terms if len(term.text) > 1 and term.text not in near]
     return len(members) > 1 and any(re.match(rf"{re.escape(word)}[^\d]{{0,4}}\d", m) for word in asked for m in members)
 
 

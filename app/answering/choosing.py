@@ -223,7 +223,6 @@ def told(question: Question, document: Document) -> Question:
     return replace(question, terms=telling(question.terms, document))
 
 
-
 def telling(terms: Sequence[Term], document: Document) -> tuple[Term, ...]:
     """Return the terms weighted by how well they tell one sentence of a document from another.
 

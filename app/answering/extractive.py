@@ -10,10 +10,10 @@ from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, told, 
 from app.answering.conversation import parse_parts
 from app.answering.fitting import fit_of
 from app.answering.matching import squeeze
-from app.answering.places import with_places
 from app.answering.metadata import WHY, answer_from_fields
 from app.answering.others import is_contrary, is_repealed
 from app.answering.outline import answer_from_outline
+from app.answering.places import with_places
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
 from app.answering.support import THRESHOLD, logit, probability, support_of
 from app.retrieval import standardise

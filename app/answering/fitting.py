@@ -53,6 +53,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"投资(?:(?:了|是|有|为)*多少(?![个家项人名])|[?？]?$)"), (spans.MONEY,)),
     (re.compile(r"(?:投入|销售|进口|出口)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
     (re.compile(r"(?:补贴|补助|资助|津贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
+    (re.compile(r"[补奖罚赔]了?多少(?![个家项人名])"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),
 )  # fmt: skip
 """Which kinds of figure the words of a question ask for; the first that matches decides."""
@@ -139,6 +140,7 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
         or is_ordinal
         or is_in_title
         or is_of_list
+        or (text.endswith("折") and not _ASKS_DISCOUNT.search(question.text))
         or (figure.kind == spans.COUNT and _excludes(question.unit[:1], figure.unit[:1]))
         or (figure.unit == "个" and _is_of_other_things(question, sentence[figure.end :]))
         or ((asks_day or _asks_years(question)) and _ONLY_YEAR.fullmatch(text))
@@ -146,6 +148,7 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
     )
 
 
+_ASKS_DISCOUNT = re.compile(r"折|优惠|便宜|减免")
 _ASKS_BEGINNING = re.compile(
     r"(?:时候|何时|[哪几]一?[年月天日]).*?(?:开始|启动|起步|发起|[成设建创]立|始于)|从(?:什么时候|何时|哪|几[年月])"
 )

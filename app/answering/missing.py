@@ -46,7 +46,7 @@ PLACE_BESIDE = 0.4
 
 def _is_firm(term: Term, language: str) -> bool:
     """Tell a name that the evidence must hold from a word that may be said otherwise."""
-    if term.text in words("weak_names"):
+    if term.text in words("weak_names") or _BODY.sub("", term.text) in words("generic"):
         return False
     if language == "en":
         return term.is_name or any(chinese in words("places") for chinese in translations().get(term.text, ()))
@@ -55,8 +55,6 @@ def _is_firm(term: Term, language: str) -> bool:
     if term.text.rstrip("省市区县") in words("places"):
         return True
     if any(term.text[i : i + 2] in general_words() for i in range(len(term.text) - 1)) and not _BODY.search(term.text):
-        return False
-    if _BODY.sub("", term.text) in words("generic"):
         return False
     return (len(term.text) > 2 and bool(_BODY.search(term.text)) and term.text not in general_words()) or (
         term.is_name and len(term.text) >= 3
@@ -106,7 +104,9 @@ def _is_own_age(number: str, asked: str) -> bool:
     return re.search(rf"今年(?:已经?)?{number}|(?<![\d至到—~-]){number}周?岁(?!以|[至到—~-])", asked) is not None
 
 
-_LIMIT = re.compile(r"不[超高低少多]于?过?\d|(?:不满|未满|[^圆]满|超过|达到|低于|高于|少于)\d|\d[\d.]*[\u3400-\u9fff（）()]{0,6}以[上下内]|\d[\u3400-\u9fff（）()]{0,4}至\d")
+_LIMIT = re.compile(
+    r"不[超高低少多]于?过?\d|(?:不满|未满|[^圆]满|超过|达到|低于|高于|少于)\d|\d[\d.]*[\u3400-\u9fff（）()]{0,6}以[上下内]|\d[\u3400-\u9fff（）()]{0,4}至\d"
+)
 
 
 def _is_own_case(number: str, asked: str) -> bool:

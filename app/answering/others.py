@@ -20,7 +20,7 @@ _SINGLE = re.compile(
 )
 _RATE = re.compile(r"每[人家个项名所户套件]|[最不]|以[上下]|标准|按|各|%")
 """What a clause says of each of several, not of all together."""
-_NAMED_BODY = re.compile(
+NAMED_BODY = re.compile(
     r"[\u3400-\u9fff]{1,12}?(?:大学|学院|医院|公司|银行|集团|中心|街道|[省市区县镇乡](?![\u3400-\u9fff]))"
 )
 ALIKE = 5
@@ -45,7 +45,9 @@ def is_of_each(question: Question, clause: str) -> bool:
     return asks_total and _OF_EACH.search(clause) is not None and not _SUMMED.search(clause)
 
 
-_ASKS_TOTAL = re.compile(r"总(?:金额|额|投入|投资|经费|资金|费用|成本)|[一总]?共(?:投入|花|发|补|支出|资助|安排)[\u3400-\u9fff]{0,4}多少")
+_ASKS_TOTAL = re.compile(
+    r"总(?:金额|额|投入|投资|经费|资金|费用|成本)|[一总]?共(?:投入|花|发|补|支出|资助|安排)[\u3400-\u9fff]{0,4}多少"
+)
 _OF_EACH = re.compile(r"每[人家个项户名套件张位所]|[户人]均|单[个户项]|平均")
 
 
@@ -60,7 +62,7 @@ def is_of_group(question: Question, evidence: Evidence, document: Document) -> b
     clause = evidence.clause
     for first, last in find_lists(evidence.text):
         listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
-        members = [body.group() if (body := _NAMED_BODY.match(member)) else member for member in listed]
+        members = [body.group() if (body := NAMED_BODY.match(member)) else member for member in listed]
         asked = [m for m in members if m.startswith(names) or m.endswith(names) or (len(m) > 2 and m in text)]
         asked = asked or [m for m in members if any(name[:-1] == m and name[-1] in PLACE_ENDS for name in names)]
         are_alike = all(abs(len(member) - len(asked[0])) <= ALIKE for member in members) if asked else False
@@ -95,7 +97,10 @@ def is_of_namesake(question: Question, sentence: str, document: Document) -> boo
         end = sort.end()
         start = next((i for i in range(sort.start() - 1) if asked[i:end] in whole), end)
         name = asked[start:end]
-        others = re.findall(rf"[\u3400-\u9fffa-z0-9]{{2}}(?<![该此本这年类个项的等]){sort.group()}(?!资金|经费|书|管理|中心|会|公司|办)", told)
+        others = re.findall(
+            rf"[\u3400-\u9fffa-z0-9]{{2}}(?<![该此本这年类个项的等]){sort.group()}(?!资金|经费|书|管理|中心|会|公司|办)",
+            told,
+        )
         shared = next((i for i in range(end - LONG_SORT + 1) if asked[i:end] in told), end)
         if shared < end and _has_another_in_front(asked[shared:end], asked[:shared], question, told, whole):
             return True
@@ -172,15 +177,6 @@ def is_per_another(question: Question, evidence: Evidence) -> bool:
 
 
 _PER = re.compile(r"每[个名家户位所]([\u3400-\u9fff]{2})")
-
-
-def names_nobody(question: Question, sentence: str) -> bool:
-    """Tell a sentence with a body of the kind that is asked for, but not by name: 委托第三方机构 for 哪家第三方机构."""
-    asked = _ASKS_BODY.search(question.text)
-    return asked is not None and asked.group(1) in sentence and not _NAMED_BODY.search(sentence.replace(asked.group(1), ""))
-
-
-_ASKS_BODY = re.compile(r"哪[一两几]?[家个所]((?:第三方|专业|社会|有关|相关|中介|民营|国有|外资|合作)[\u3400-\u9fff]{0,2}(?:机构|公司|企业|组织|单位|银行))")
 
 
 def is_not_denied(question: Question, sentence: str) -> bool:

@@ -92,7 +92,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         no_list=max(
             _no_list(question, evidence),
             _no_definition(question, evidence),
-            float(others.names_nobody(question, sentence)),
+            float(attributes.names_nobody(question, sentence)),
             float(is_contact_of_another(question, sentence, document)),
             float(attributes.lacks_body(question, sentence)),
             float(attributes.lacks_person(question, sentence)),
@@ -222,7 +222,9 @@ _NUMERALS = (
     | {str(i): i for i in range(100)}
 )
 DONE = re.compile(r"实际|已经?|目前|现在|真正|到底")
-PLANNED = re.compile(r"拟|(?<!已)将(?!近|[^，。；]{1,14}?[由从][^，。；]{1,14}[至到为])|计划(?!共|资助)|准备|力争|争取|预计")
+PLANNED = re.compile(
+    r"拟|(?<!已)将(?!近|[^，。；]{1,14}?[由从][^，。；]{1,14}[至到为])|计划(?!共|资助)|准备|力争|争取|预计"
+)
 
 
 WEIGHTS = {
