@@ -112,17 +112,26 @@ def is_growth_of_another(question: Question, evidence: Evidence) -> bool:
     )
 
 
-def lacks_part(question: Question, near: str) -> bool:
-    """Tell a clause that has nothing of the part of a number that is asked for: 76人里女的有几个."""
-    asked = _ASKS_PART.search(question.text)
-    words = [t.text for t in question.terms if asked and t.text in asked.group("part")] or (
-        [asked.group("part")] if asked else []
-    )
-    return bool(words) and all(match_term(word, near) < ALMOST for word in words)
+def lacks_part(question: Question, sentence: str, near: str) -> bool:
+    """Tell a clause that has nothing of the part of a number that is asked for (76人里女的有几个), or a sentence that has
+    not all of the words for the part whose share is (揭榜方中民营企业的占比)."""
+    if asked := _ASKS_PART.search(question.text):
+        part = asked.group("part")
+        words = [term.text for term in question.terms if term.text in part] or [part]
+        return all(match_term(word, near) < ALMOST for word in words)
+    if asked := _ASKS_SHARE_OF.search(question.text):
+        part = asked.group("part")
+        words = [term.text for term in question.terms if term.text in part and len(term.text) > 1]
+        is_told = part[0] in "女男" and part[0] in sentence
+        return not is_told and any(match_term(word, sentence) < ALMOST for word in words)
+    return False
 
 
 _ASKS_PART = re.compile(
     r"\d[万亿]?余?[人家名个项件位所户套张](?:[\u3400-\u9fff]{0,6})?(?:里头?|里面|中|当中)[，,]?(?:有多少)?(?P<part>[\u3400-\u9fff]{1,6}?)(?:的|企业)?(?:有|占|是)(?:多少|几|百分)"
+)
+_ASKS_SHARE_OF = re.compile(
+    r"(?:里头?|里面|中|当中)[，,]?(?P<part>[\u3400-\u9fff]{2,8}?)的?(?:占比|比例|比重|占(?:多少|几|百分))"
 )
 
 
@@ -138,9 +147,10 @@ _SORTS_OF_MONEY = (
     re.compile(r"交易额|成交|撮合"),
     re.compile(r"产值|营业?收入?|销售额|零售额|利润|增加值"),
     re.compile(r"授信|贷款|融资|借款"),
+    re.compile(r"规模"),
     re.compile(r"掏|花了?|造价|耗资|成本|投了|投入|投资|出资|经费|预算|拨款|拨付|安排|财政|补|资助|奖|资金"),
 )
-"""Sums that nobody takes for one another: traded, earned, lent, spent."""
+"""Sums that nobody takes for one another: traded, earned, lent, raised, spent."""
 
 
 def is_total_for_part(question: Question, sentence: str, near: str) -> bool:

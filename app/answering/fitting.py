@@ -43,6 +43,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (BY_HOW_MUCH, (spans.PERCENT, spans.TIMES, spans.COUNT, spans.MONEY, spans.PEOPLE)),
     (re.compile(r"年龄|几周?岁|多少周?岁|岁数|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
     (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
+    (re.compile(r"总数|总量|数量"), (spans.COUNT, spans.PEOPLE, spans.LENGTH, spans.AREA)),
     (re.compile(r"面积|\barea\b"), (spans.AREA,)),
     (re.compile(r"多[高宽深远]|[长高宽深]度|里程|距离|\bhow (?:far|high|wide|deep)\b|\blength\b"), (spans.LENGTH, spans.COUNT)),
     (re.compile(r"多长(?!时间|期)"), (spans.DURATION, spans.DATE, spans.FREQUENCY, spans.LENGTH)),
@@ -50,7 +51,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"(?:生|人员|者|员工|职工|户籍人口)(?:一共|总共|共)?有?多少|多少人|几人|几[名位]|多少[名位]|人数|名额|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|(?<!名)额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?:标准)?(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
     (re.compile(r"(?:产值|营收|收入|支出|开支|利润|税收)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY,)),
-    (re.compile(r"投资(?:(?:了|是|有|为)*多少(?![个家项人名])|[?？]?$)"), (spans.MONEY,)),
+    (re.compile(r"(?:投资|出资)(?:(?:了|是|有|为)*多少(?![个家项人名])|[?？]?$)"), (spans.MONEY,)),
     (re.compile(r"(?:投入|销售|进口|出口)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
     (re.compile(r"(?:补贴|补助|资助|津贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
     (re.compile(r"[补奖罚赔]了?多少(?![个家项人名])"), (spans.MONEY, spans.PERCENT)),
@@ -140,6 +141,7 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
         or is_ordinal
         or is_in_title
         or is_of_list
+        or (figure.kind == spans.PEOPLE and _counts_things(question))
         or (text.endswith("折") and not _ASKS_DISCOUNT.search(question.text))
         or (figure.kind == spans.COUNT and _excludes(question.unit[:1], figure.unit[:1]))
         or (figure.unit == "个" and _is_of_other_things(question, sentence[figure.end :]))
@@ -148,6 +150,16 @@ def _may_answer(question: Question, sentence: str, figure: spans.ShortAnswer) ->
     )
 
 
+def _counts_things(question: Question) -> bool:
+    """Tell a question for a number of things, which no number of people is: 多少个团队."""
+    return (
+        question.unit[:1] in ("个", "家", "所", "项")
+        and bool(question.wanted)
+        and question.wanted[-1] not in _OF_PEOPLE
+    )
+
+
+_OF_PEOPLE = "人员者生师手友民士众才家娃孩童户长"
 _ASKS_DISCOUNT = re.compile(r"折|优惠|便宜|减免")
 _ASKS_BEGINNING = re.compile(
     r"(?:时候|何时|[哪几]一?[年月天日]).*?(?:开始|启动|起步|发起|[成设建创]立|始于)|从(?:什么时候|何时|哪|几[年月])"

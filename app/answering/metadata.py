@@ -10,7 +10,7 @@ from app.answering.question import Question
 from app.answering.terms import Term
 from app.loading import fields as keys
 from app.text import fold
-from app.types import Document, Field
+from app.types import Document, Field, Span
 
 ASKS: dict[str, re.Pattern[str]] = {
     keys.NUMBER: re.compile(r"文号|发文字号|文件(?:编)?号|公文号|答复(?:编)?号|发文号|第?几号[\u3400-\u9fff]{0,4}令|令号|\b(?:document|reference|file) (?:number|no)\b"),
@@ -55,7 +55,7 @@ WHY = re.compile(r"(?<![名称译定评选分])为什么(?!时)|为何|为啥|�
 """Such a question wants a reason, which no field gives."""
 
 ABOUT_DOCUMENT = re.compile(
-    r"这[个份篇封项件次]|该|本|此|文件|答复函?|回复|复函|公文|文档|提案|函|通知|单位|部门|机关|机构|科委|委员会|政府|上面|里面?|文中|材料|工作人员|负责|人|是|在|的"
+    r"这[个份篇封项件次]|该|本|此|文件|答复函?|回复|复函|公文|文档|提案|函|通知|单位|部门|机关|机构|科委|委员会|政府|政协|委员|代表|上面|里面?|文中|材料|工作人员|负责|人|是|在|的"
     r"|一起|共同|研究|商量|会商|协商|征求|意见|写|发|出|作|做|给|送|由|号码|多少|有没有|打|办理|咨询|请教|反映|问题|找|去|地方|清楚|明白|疑问|疑义|对应|官方|正式|最后|落款|标注|显示|全文|全称|姓名|名字|叫|市"
     r"|\b(?:the|this|that|document|reply|letter|number|contact|office|of|for|is|was|what|who|whom|where|when|on|in|to|by|its|it|and|a)\b"
 )
@@ -97,6 +97,8 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
     """
     if WHY.search(question.text):
         return []
+    if _ASKS_SUBJECT.search(question.text) and (subjects := [s for d in documents if (s := _subject_of(d))]):
+        return subjects[:MOST_DOCUMENTS]
     found: list[FieldAnswer] = []
     named = 0
     labels = list(dict.fromkeys(label for document in documents for label in _asked_by_label(question.text, document)))
@@ -113,6 +115,22 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
             if others or question.years or named == MOST_DOCUMENTS:
                 break
     return found
+
+
+_ASKS_SUBJECT = re.compile(
+    r"^(?:这[份个件]|该|本|原)?(?:答复|回复)?的?(?:政协)?(?:提案|建议|议案)的?(?:标题|题目|名称|案名|案由|主题)"
+    r"|^(?:这[份个件]|该|本|原)?(?:提案|议案)(?:叫什么|是?关于什么)"
+)
+
+
+def _subject_of(document: Document) -> FieldAnswer | None:
+    """Return what a reply answers, with the sentence that names it: 您提出的“关于…的提案”收悉."""
+    found = _SUBJECT.search(document.text, 0, OPENING_CHARS)
+    if found is None:
+        return None
+    start = document.text.rfind("\n", 0, found.start()) + 1
+    end = re.compile(r"[。：:\n]|$").search(document.text, found.end())
+    return FieldAnswer(document, Field("案由", found.group(1), Span(start, end.end() if end else found.end())))
 
 
 INSTEAD = {keys.SIGNER: keys.ISSUER, keys.PRINTED: keys.DATE}

@@ -61,6 +61,8 @@ def is_of_group(question: Question, evidence: Evidence, document: Document) -> b
     start, _ = evidence.highlights[0]
     clause = evidence.clause
     for first, last in find_lists(evidence.text):
+        if "的" in (evidence.text[last - 1 : last], evidence.text[last : last + 1]):
+            continue  # what is told of each of them: 诊所、医务室的，…
         listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
         members = [body.group() if (body := NAMED_BODY.match(member)) else member for member in listed]
         asked = [m for m in members if m.startswith(names) or m.endswith(names) or (len(m) > 2 and m in text)]
@@ -106,7 +108,19 @@ def is_of_namesake(question: Question, sentence: str, document: Document) -> boo
             return True
         if len(name) >= len(sort.group()) + 2 and name not in told and others:
             return not any(other in name for other in others)
-    return False
+    return any(_is_of_another_body(body.group(1), body.group(2), told) for body in _INSTITUTION.finditer(asked))
+
+
+_INSTITUTION = re.compile(
+    r"((?![一二三四五六七八九十\u3400-\u9fff]?[么哪多少几间座级类])[\u3400-\u9fff]{2})(?<![的家所个些几在是和与及间座])"
+    r"(交易所|研究[院所]|实验室|大学|医院|银行)"
+)
+
+
+def _is_of_another_body(name: str, sort: str, told: str) -> bool:
+    """Tell a sentence on another body of a sort, and nothing of the one asked about: 技术交易所 for 数据交易所."""
+    others = re.findall(rf"([\u3400-\u9fff]{{2}})(?<![的家所个些几和与及等]){sort}", told)
+    return bool(others) and match_term(name, told) < ALMOST
 
 
 LONG_SORT = 4
@@ -162,10 +176,11 @@ def is_of_another_place(question: Question, evidence: Evidence, document: Docume
     names = [term.text for term in question.terms if term.is_place and term.text not in home]
     places = names if question.kind in (FIGURE, DATE) else []
     clause = squeeze(evidence.clause)
-    told = _PLACE_FIRST.match(clause) if evidence.highlights else None
+    told = _PLACE_FIRST.match(clause) or _OF_ALL_PLACES.match(clause) if evidence.highlights else None
     return bool(places and told) and not any(place in clause for place in places)
 
 
+_OF_ALL_PLACES = re.compile(r"全[国省市区县]")
 _PLACE_FIRST = re.compile(r"(?:其中)?[\u3400-\u9fff]{2,4}?[市县区](?![级直属内外])")
 
 
