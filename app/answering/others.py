@@ -132,7 +132,7 @@ def _has_another_in_front(sort: str, before: str, question: Question, told: str,
     and not in the sentence: 新材料中试基地 for 生物医药中试基地."""
     nouns = (term.text for term in question.terms if term.weight >= 1 and before.endswith(term.text))
     field = next((noun for noun in nouns if noun not in words("any_kind") and not _COUNTED.match(noun)), "")
-    others = re.findall(rf"([\u3400-\u9fff]{{2}})(?<![该此本这年类个项的等])(?<!{_SET_UP}){sort}", told)
+    others = re.findall(rf"([\u3400-\u9fff]{{2}})(?<![该此本这年类个项的等])(?<!{_SET_UP}){re.escape(sort)}", told)
     is_of_others = any(other not in question.text for other in others)
     return bool(field) and field in whole and match_term(field, told) < ALMOST and is_of_others
 
