@@ -20,11 +20,11 @@ pytestmark = pytest.mark.model
 PAIRS = sorted(path.parent for path in (Path(__file__).parent / "other_documents").glob("*/questions.tsv"))
 REFUSE = "REFUSE"
 EVERY = 6
-"""Every sixth question is asked: all of them take seven minutes."""
+"""Every sixth question is asked: all of them take eight minutes."""
 
 
-FRESH = ("25",)
-"""Asked once, at first sight; nothing was mended on it."""
+FRESH = ("25", "27")
+"""Of what failed on these at first sight hardly anything was mended."""
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: pair.name)
@@ -59,7 +59,7 @@ def is_right(wanted: str, answer: Answer) -> bool:
 def test_most_questions_are_answered_rightly_or_refused(
     asked: list[tuple[str, Answer]], request: pytest.FixtureRequest
 ) -> None:
-    """A floor below what is measured (.69 to .99; .77 on the fresh one): the rules were mended on the others."""
+    """A floor below what is measured (.69 to .99; .67 and .78 on the fresh ones): the rules were mended on the others."""
     wrong = [f"{answer.question} → {answer.text}" for wanted, answer in asked if not is_right(wanted, answer)]
     allowed = 0.45 if any(f"[{pair}]" in request.node.name for pair in FRESH) else 0.25
     assert len(wrong) <= allowed * len(asked), "\n".join(wrong)

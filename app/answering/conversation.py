@@ -62,7 +62,8 @@ def stand_alone(question: str, history: Sequence[Turn]) -> str:
         return f"{_content(previous)} {core}"
     subject = _YEAR_SAID.sub("", _subject(previous)) if asked.years else _subject(previous)
     counted = _COUNTED.search(previous)
-    missing = counted.group(1) if counted and asked.kind == FIGURE and counted.group(1) not in core else ""
+    names_nothing = all(term.weight < 1 or term.text in asked.years for term in own_words)
+    missing = counted.group(1) if counted and asked.kind == FIGURE and names_nothing else ""
     return f"{subject}{missing} {core}"
 
 

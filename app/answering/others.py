@@ -148,7 +148,9 @@ def is_of_another_field(question: Question, sentence: str) -> bool:
 
 
 _FIELD = re.compile(r"(?:[在对从]|^)?([\u3400-\u9fff]{2,8}?)领域")
-_SORT = re.compile(r"计划(?!书|生育|单列)|项目|基金|专项(?!资金|经费|行动)|平台|工程|行动|联盟|机制|实验室|基地|试点")
+_SORT = re.compile(
+    r"计划(?!书|生育|单列)|项目|基金|专项(?!资金|经费|行动)|平台|工程|行动|联盟|机制|实验室|基地|试点|集群"
+)
 """Nouns that end the names of what bodies set up."""
 
 

@@ -13,7 +13,7 @@ FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
 )  # fmt: skip
 
 ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+|有哪|有啥|都有|名单|列举|列出|哪几|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
+    (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+|有哪|有啥|都有|名单(?!.{0,4}(?:哪一?[天年月]|什么时|何时|啥时|几[号月])|.{0,6}(?:在哪|哪里|哪儿))|列举|列出|哪几|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
                       r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
     (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?段(?:时间|日子)|哪一?[天年月日]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
     (FIGURE, re.compile(r"多少|(?<![那这好前后近])几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
