@@ -23,10 +23,6 @@ EVERY = 6
 """Every sixth question is asked: all of them take eight minutes."""
 
 
-FRESH = ("25", "27")
-"""Of what failed on these at first sight hardly anything was mended."""
-
-
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: pair.name)
 def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Answer]]:
     """What each question of a pair of documents must be answered with, and the answer."""
@@ -56,10 +52,22 @@ def is_right(wanted: str, answer: Answer) -> bool:
     return answer.status == "answered" and all(squeeze(part) in shown for part in wanted.split(","))
 
 
-def test_most_questions_are_answered_rightly_or_refused(
+RIGHT: dict[str, list[bool]] = {}
+"""Which of the questions of each pair were answered rightly, for the test of all together."""
+
+
+def test_half_of_the_questions_are_answered_rightly_or_refused(
     asked: list[tuple[str, Answer]], request: pytest.FixtureRequest
 ) -> None:
-    """A floor below what is measured (.69 to .99; .67 and .78 on the fresh ones): the rules were mended on the others."""
+    """A floor for each pair, of which few questions are asked."""
     wrong = [f"{answer.question} → {answer.text}" for wanted, answer in asked if not is_right(wanted, answer)]
-    allowed = 0.45 if any(f"[{pair}]" in request.node.name for pair in FRESH) else 0.25
-    assert len(wrong) <= allowed * len(asked), "\n".join(wrong)
+    RIGHT[request.node.name] = [is_right(wanted, answer) for wanted, answer in asked]
+    assert len(wrong) <= 0.5 * len(asked), "\n".join(wrong)
+
+
+def test_most_questions_of_all_are() -> None:
+    """A floor below what is measured: .89; at first sight, before anything was mended on a pair, .67 to .78."""
+    if len(RIGHT) < len(PAIRS):
+        pytest.skip("not all pairs were asked")
+    right = [is_right for answers in RIGHT.values() for is_right in answers]
+    assert sum(right) >= 0.85 * len(right)
