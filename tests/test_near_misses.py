@@ -114,3 +114,9 @@ def test_a_follow_up_may_ask_for_another_time(reply: Assistant) -> None:
     first = "取水许可审批现在要多久？"
     answer = reply.ask("以前呢？", [Turn(first, reply.ask(first).text)])
     assert answer.sentences[0].highlights == ("20个工作日",)
+
+
+@pytest.mark.parametrize("mark", ["(", ")", "[", "*", "\\"])
+def test_a_mark_in_a_question_is_no_expression(mark: str, reply: Assistant) -> None:
+    for question in (f"矿井水中试{mark}基地总投资多少", f"“清源{mark}”计划每人资助多少", f"技术交易所{mark}的电话"):
+        assert reply.ask(question).status in ("answered", "refused")
