@@ -198,7 +198,11 @@ def is_contact_of_another(question: Question, sentence: str, document: Document)
     asked = _OWNER.search(question.text)
     owner = asked.group(1) if asked else ""
     names = [owner[i:] for i in range(len(owner) - 1)]
-    if not names or re.search("[哪谁啥打问找]|什么", owner) or any(_only_points(name) for name in names):
+    if (
+        not names
+        or re.search("[哪谁啥打问找]|什么|举报|投诉|监督|咨询|预约|报名|求助", question.text)
+        or any(_only_points(name) for name in names)
+    ):
         return False
     own = _identity(document, _NOT_ITS_OWN) + sentence
     return all(match_term(name, own) < 0.7 for name in names)

@@ -130,14 +130,16 @@ LONG_SORT = 4
 def _has_another_in_front(sort: str, before: str, question: Question, told: str, whole: str) -> bool:
     """Tell a sentence on another one of a sort, where what stands in front of it in the question is in the document
     and not in the sentence: 新材料中试基地 for 生物医药中试基地."""
-    nouns = (term.text for term in question.terms if term.weight >= 1 and before.endswith(term.text))
+    nouns = (
+        term.text for term in question.terms if term.weight >= 1 and not term.is_name and before.endswith(term.text)
+    )
     field = next((noun for noun in nouns if noun not in words("any_kind") and not _COUNTED.match(noun)), "")
     others = re.findall(rf"([\u3400-\u9fff]{{2}})(?<![该此本这年类个项的等])(?<!{_SET_UP}){re.escape(sort)}", told)
     is_of_others = any(other not in question.text for other in others)
     return bool(field) and field in whole and match_term(field, told) < ALMOST and is_of_others
 
 
-_SET_UP = "建设|新建|共建|设立|组建|成立|建成|打造|布局|推进|加快|推动|支持|启动"
+_SET_UP = "加强|完善|健全|建立|优化|开展|实施|建设|新建|共建|设立|组建|成立|建成|打造|布局|推进|加快|推动|支持|启动"
 
 
 def is_of_another_field(question: Question, sentence: str) -> bool:

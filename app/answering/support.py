@@ -100,7 +100,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             float(attributes.lacks_place(question, sentence)),
             float(attributes.lacks_growth(question, sentence)),
             float(attributes.lacks_part(question, sentence, near)),
-            float(question.kind in (HOW, WHETHER) and sentence in title),
+            float(question.kind in (HOW, WHETHER) and sentence in title and not sentence.endswith("。")),
             float(question.kind == OPEN and evidence.lexical < FAR),
         ),
         missing_name=max(
