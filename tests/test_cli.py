@@ -164,7 +164,8 @@ def test_a_batch_gives_one_answer_a_line_in_order(run: Run, index: str, tmp_path
     lines = [json.dumps(row, ensure_ascii=False) for row in BATCH]
     batch = write_batch(tmp_path / "q.jsonl", "\ufeff" + lines[0], "", *lines[1:])
     outcome = run("ask", "--batch", batch, "--out", "a.jsonl", "-k", "5", "--index", index)
-    assert (outcome.code, outcome.out, outcome.err) == (0, "3 answers in a.jsonl\n", "")
+    assert (outcome.code, outcome.out) == (0, "3 answers in a.jsonl\n")
+    assert outcome.err.strip() == "" or "asking: " in outcome.err, "only a slow machine shows its progress"
     written = (tmp_path / "a.jsonl").read_text(encoding="utf-8").split("\n")
     answers = [json.loads(line) for line in written[:-1]]
     assert written[-1] == ""
