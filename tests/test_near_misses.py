@@ -52,6 +52,7 @@ def reply(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
         pytest.param("节水技术中心主任是谁？", id="a post"),
         pytest.param("陆一鸣的邮箱是多少？", id="a means of contact"),
         pytest.param("农业领域推广了哪些技术？", id="another field"),
+        pytest.param("三类计划人均资助多少钱？", id="a mean of which only the sum is told"),
         pytest.param("“碧泉”计划是什么意思？", id="a meaning that is not given"),
         pytest.param("南浦区累计安装节水器具多少套？", id="one of three districts"),
         pytest.param("节水器具补助总金额是多少？", id="what each gets for the sum"),

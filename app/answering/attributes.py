@@ -91,7 +91,7 @@ def lacks_growth(question: Question, sentence: str) -> bool:
 
 
 _COMPARES = re.compile(
-    rf"{GROWN.pattern}|同比|环比|翻[了一两番]|较|比(?![例重赛如])|[由从].+[至到为]|倍|[增升降涨跌减缩扩]|净|新增"
+    rf"{GROWN.pattern}|同比|环比|翻[了一两番]|较|(?<!占)比(?![例重赛如])|[由从].+[至到为]|倍|[增升降涨跌减缩扩]|净|新增"
 )
 
 

@@ -18,6 +18,7 @@ _SUMMED = re.compile(rf"{SUM.pattern}|累计")
 _SINGLE = re.compile(
     r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|首[批单个台套家例件笔]|第[一二三四五六七八九十\d]+批|\b(?:each|alone|only|per|average)\b"
 )
+_MEAN = re.compile("[人户平]均")
 _RATE = re.compile(r"每[人家个项名所户套件]|[最不]|以[上下]|标准|按|各|%")
 """What a clause says of each of several, not of all together."""
 NAMED_BODY = re.compile(
@@ -34,7 +35,7 @@ _COUNTED = re.compile(r"(?<![哪每这那同任])([一二三四五六七八九�
 def is_sum_of_all(question: Question, sentence: str, near: str) -> bool:
     """Tell a sentence, or the clause of the answer, that gives a sum and says nothing of the one that is asked for."""
     single = _SINGLE.search(question.text)
-    if single is None or SUM.search(question.text):
+    if single is None or (SUM.search(question.text) and not _MEAN.match(single.group())):
         return False
     return any(_SUMMED.search(part) and single.group() not in part for part in (sentence, near))
 
