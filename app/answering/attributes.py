@@ -9,7 +9,7 @@ from app.answering.choosing import Evidence
 from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS, wanted_figures
 from app.answering.matching import match_term, squeeze
 from app.answering.others import ALMOST, NAMED_BODY
-from app.answering.question import FIGURE, WHERE, Question
+from app.answering.question import FIGURE, HOW, WHERE, WHETHER, Question
 from app.answering.spans import MONEY
 
 
@@ -66,7 +66,7 @@ def lacks_number(question: Question, sentence: str) -> bool:
     return _ASKS_NUMBER.search(question.text) is not None and not re.search(r"\d{5}|@|www|http", sentence)
 
 
-_ASKS_NUMBER = re.compile(r"(?:电话|手机号?|电话号码|邮箱|网址)(?:号码)?(?:是什么|是?多少|[?？]?$)")
+_ASKS_NUMBER = re.compile(r"(?:电话|手机号?|邮箱|网址)(?:号码)?(?:是什么|是?多少|[?？]?$)")
 
 
 def lacks_place(question: Question, sentence: str) -> bool:
@@ -78,11 +78,15 @@ def lacks_place(question: Question, sentence: str) -> bool:
 
 
 _ASKS_PLACE = re.compile(r"在哪|哪里|哪儿|何处|什么地方|啥地方|地址")
-
-
 _PLACE = re.compile(
     r"[省市区县镇乡村州路街巷道号楼层室厅馆园场站港湾岛山湖河江校院所处局委办司会社店厂]|中心|平台|网|系统|小程序|公众号|窗口|基地|app|地|岸|片|带|走廊|国|《|“"
 )
+
+
+def is_only_title(question: Question, sentence: str, title: str) -> bool:
+    """Tell a line of the title, which has a question's words and says neither how nor whether; a notice may have its first
+    sentence for a title, and that may."""
+    return question.kind in (HOW, WHETHER) and sentence in title and not sentence.endswith("。")
 
 
 def lacks_growth(question: Question, sentence: str) -> bool:

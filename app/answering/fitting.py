@@ -17,7 +17,7 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
         re.compile(r"年|天|个?月|个?小时|个?工作日|分钟|秒|周(?!岁)|星期|学期"),
         (spans.DURATION, spans.DATE, spans.FREQUENCY),
     ),
-    (re.compile(r"人|名|位|个?(?:人|娃|孩子|学生|老人|老师|教师|病人|患者)"), (spans.PEOPLE,)),
+    (re.compile(r"名|位|个?(?:人|娃|孩子|学生|老人|老师|教师|病人|患者)"), (spans.PEOPLE,)),
     (re.compile(r"[万亿]?元|个?亿|.{0,3}(?:钱|资金|经费)"), (spans.MONEY,)),
     (re.compile(r"(?:工资|房租|租金|补贴|补助|津贴|奖金|奖励)"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"公里|千米|海里|英里|毫米|厘米|米"), (spans.LENGTH,)),

@@ -113,7 +113,7 @@ def is_of_namesake(question: Question, sentence: str, document: Document) -> boo
 
 
 _INSTITUTION = re.compile(
-    r"((?![一二三四五六七八九十\u3400-\u9fff]?[么哪多少几间座级类])[\u3400-\u9fff]{2})(?<![的家所个些几在是和与及间座])"
+    r"((?![\u3400-\u9fff]?[么哪多少几间座级类])[\u3400-\u9fff]{2})(?<![的家所个些几在是和与及间座])"
     r"(交易所|研究[院所]|实验室|大学|医院|银行)"
 )
 

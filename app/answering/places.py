@@ -25,6 +25,7 @@ def with_places(question: Question, documents: Iterable[Document]) -> Question:
 
 
 def places_of(documents: Iterable[Document]) -> Iterator[str]:
+    """Yield the place that each title and issuer begins with, without what kind of place it is: 沅平, not 沅平市."""
     for document in documents:
         issuer = document.field(keys.ISSUER)
         for text in (document.title, issuer.value if issuer else ""):

@@ -23,7 +23,7 @@ from app.answering.missing import (
     missing_word,
     missing_year,
 )
-from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHETHER, WHICH, Question
+from app.answering.question import DATE, FIGURE, LIST, OPEN, WHICH, Question
 from app.types import Document
 
 OTHERS = 2.0
@@ -100,7 +100,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             float(attributes.lacks_place(question, sentence)),
             float(attributes.lacks_growth(question, sentence)),
             float(attributes.lacks_part(question, sentence, near)),
-            float(question.kind in (HOW, WHETHER) and sentence in title and not sentence.endswith("。")),
+            float(attributes.is_only_title(question, sentence, title)),
             float(question.kind == OPEN and evidence.lexical < FAR),
         ),
         missing_name=max(
