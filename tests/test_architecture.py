@@ -162,6 +162,8 @@ def test_only_the_command_line_prints() -> None:
         "app.cli",
         "app.server",
         "app.models.build",
+        "app.models.encoder_training",
+        "app.models.train_encoder",
         "app.models.train_reader",
         "app.models.tune_reader",
     }

@@ -209,7 +209,7 @@ class Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
         x = self._embed(kept)
-        for layer in range(LAYERS):
+        for layer in range(len(ranges)):
             x = self._layer(x, f"l{layer}")
         self._finish(x)
 

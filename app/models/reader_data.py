@@ -1,8 +1,9 @@
-"""What the reader is trained on: questions, the passages that answer them, and passages that only look as if they did.
+"""What encoder and reader are trained on: questions, passages that answer them, and such as only look as if they did.
 
-Written questions come from DRCD, CMRC 2018 and XQuAD (CC BY-SA); the others are made by rule from their passages and from
-Shanghai regulations (official texts): app/models/reader_questions.py. Passages are cut by app/chunking.py, so that the
-reader sees in training what it will see in use.
+Written questions come from DRCD, CMRC 2018 and XQuAD (CC BY-SA), from official_questions.jsonl (invented official
+passages) and lay_questions.jsonl (Shanghai regulations, asked about in everyday words); the others are made by rule from
+those passages and regulations: app/models/reader_questions.py. Passages are cut by app/chunking.py, so that both models
+see in training what they will see in use.
 """
 
 import gzip
@@ -26,8 +27,10 @@ from app.reader import encode_passage, encode_question
 from app.text import search_tokens, split_sentences
 from app.types import Encoder
 
-SOURCES = ("drcd", "cmrc", "xquad", "wiki cloze", "regulations", "changed", "crossed")
-DRCD, CMRC, XQUAD, CLOZE, REGULATION, CHANGED, CROSSED = range(len(SOURCES))
+SOURCES = ("drcd", "cmrc", "xquad", "wiki cloze", "regulations", "changed", "crossed", "official", "lay")
+DRCD, CMRC, XQUAD, CLOZE, REGULATION, CHANGED, CROSSED, OFFICIAL, LAY = range(len(SOURCES))
+OFFICIAL_QUESTIONS = Path(__file__).parent / "official_questions.jsonl"
+LAY_QUESTIONS = Path(__file__).parent / "lay_questions.jsonl"
 DEV_SHARE = 0.1
 
 
@@ -95,19 +98,26 @@ def make_examples(training: Path, regulations: Path, encoder: Encoder, seed: int
     for name in names:
         for row in rows[name]:
             corpus.add(row, is_regulation=False)
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for row in read_rows(regulations):
-        if row["text"] not in seen:
-            seen.add(row["text"])
-            corpus.add(row, is_regulation=True)
+        if row["text"] in seen:
+            corpus.of_passage[row["id"]] = corpus.of_passage[seen[row["text"]]]
+            continue
+        seen[row["text"]] = row["id"]
+        corpus.add(row, is_regulation=True)
+    by_rule = len(corpus.pieces)
+    official = _official(corpus)
     written = []
     for name, source in zip(names, (DRCD, CMRC, XQUAD, XQUAD), strict=True):
         for row in read_rows(training / f"{name}.questions.jsonl.gz"):
             written += _written(corpus, row["question"], row["answers"], row["positive"][0], source)
+    asked = [*official, *_lay(corpus)]
     crossed = _crossed(corpus, training)
-    made = _made(corpus, chance)
-    titles = {kind: sorted({p.article for p in corpus.pieces if p.is_regulation == kind}) for kind in (False, True)}
-    changing = [*written, *written, *(example for example in made if chance.random() < 0.15)]
+    made = _made(corpus, by_rule, chance)
+    public = corpus.pieces[:by_rule]
+    titles = {kind: sorted({p.article for p in public if p.is_regulation == kind}) for kind in (False, True)}
+    answered = [example for example in asked if example.positive >= 0]
+    changing = [*written, *written, *answered, *(example for example in made if chance.random() < 0.15)]
     changed = [new for example in changing if (new := _changed(corpus, example, titles, chance))]
     near = near_words((piece.text for piece in corpus.pieces), encoder)
     again = [(example, share) for group, share in ((written, 2.0), (changed, 0.4), (made, 0.4)) for example in group]
@@ -117,7 +127,8 @@ def make_examples(training: Path, regulations: Path, encoder: Encoder, seed: int
         for _ in range(int(share) or int(chance.random() < share))
         if re.search(r"[\u4e00-\u9fff]{3}", example.question)
     ]
-    examples = [*written, *crossed, *changed, *made, *(example for example in reworded if example.question)]
+    examples = [*written, *asked, *crossed, *changed, *made, *reworded]
+    examples = [example for example in examples if example.question]
     for example in examples:
         example.is_dev = is_held_out(_article(corpus, example))
         if not example.is_dev:
@@ -216,10 +227,43 @@ _NAMES = {
 """Common names to put in place of others."""
 
 
-def _made(corpus: Corpus, chance: random.Random) -> list[Example]:
-    """Return the questions made by rule."""
+def _official(corpus: Corpus) -> list[Example]:
+    """Add the invented official passages and return what is asked of them, a third of it without an answer."""
     examples = []
-    for number, piece in enumerate(corpus.pieces):
+    for number, line in enumerate(OFFICIAL_QUESTIONS.read_text(encoding="utf-8").splitlines()):
+        row = json.loads(line)
+        passage = f"official-{number}"
+        corpus.add(
+            {"id": passage, "title": row["title"].replace(" — ", " "), "text": row["passage"]}, is_regulation=False
+        )
+        for item in row["questions"]:
+            examples += _asked(corpus, item["question"], item["answer"], passage, OFFICIAL)
+    return examples
+
+
+def _lay(corpus: Corpus) -> list[Example]:
+    """Return what laymen ask of the regulations."""
+    rows = map(json.loads, LAY_QUESTIONS.read_text(encoding="utf-8").splitlines())
+    return [
+        example
+        for row in rows
+        if row["id"] in corpus.of_passage
+        for item in row["questions"]
+        for example in _asked(corpus, item["question"], item["answer"], row["id"], LAY)
+    ]
+
+
+def _asked(corpus: Corpus, question: str, answer: str | None, passage: str, source: int) -> list[Example]:
+    """Return a question that a passage answers, or for no answer one that none of its chunks does, in a list."""
+    if answer is not None:
+        return _written(corpus, question, [answer], passage, source)
+    return [Example(question, source, -1, lookalikes=list(corpus.of_passage[passage]))]
+
+
+def _made(corpus: Corpus, count: int, chance: random.Random) -> list[Example]:
+    """Return the questions made by rule of the first `count` chunks."""
+    examples = []
+    for number, piece in enumerate(corpus.pieces[:count]):
         if re.search(r"[\u4e00-\u9fff]{4}", piece.text) is None:
             continue
         title = piece.article
@@ -238,12 +282,15 @@ def _made(corpus: Corpus, chance: random.Random) -> list[Example]:
     return examples
 
 
+_CLAUSE = re.compile(r"[^，,；;。！？]+[，,；;。！？]?")
+
+
 def encode(corpus: Corpus, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Any]:
     """Return everything as arrays of pieces of the vocabulary, ready to train on without the texts.
 
     `chunks` and `questions`: uint16, one after another, with `…_ends`; `text_starts`: where a chunk's own text begins;
-    `spans` int16 (n, 3): example, first and last piece of an answer in the chunk; `cuts` int32 (n, 3): chunk, first and
-    last piece of each of its sentences; `forbidden` and `lookalikes` int32 (n, 2): example, chunk.
+    `spans` int16 (n, 3): example, first and last piece of an answer in the chunk; `cuts` int32 (n, 4): chunk, first and
+    last piece of each of its sentences (0) and clauses (1); `forbidden` and `lookalikes` int32 (n, 2): example, chunk.
     """
     chunks, text_starts, offsets, cuts = [], [], [], []
     for number, piece in enumerate(corpus.pieces):
@@ -251,9 +298,12 @@ def encode(corpus: Corpus, examples: Sequence[Example], tokenizer: Tokenizer) ->
         chunks.append(ids)
         text_starts.append(text_start)
         offsets.append(places)
-        for span in split_sentences(piece.text):
-            if (found := covering(places, text_start, span.start, span.end)) is not None:
-                cuts.append((number, *found))
+        sentences = [(span.start, span.end) for span in split_sentences(piece.text)]
+        clauses = [match.span() for match in _CLAUSE.finditer(piece.text)]
+        for kind, spans_of in enumerate((sentences, clauses)):
+            for start, end in spans_of:
+                if (found := covering(places, text_start, start, end)) is not None:
+                    cuts.append((number, *found, kind))
     questions = [encode_question(tokenizer, example.question) for example in examples]
     spans = []
     for number, example in enumerate(examples):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnxruntime import InferenceSession
 
-from app.models.build import BLOCK, HIDDEN, LAYERS, PARTS, Graph, Ranges
+from app.models.build import BLOCK, HIDDEN, PARTS, Graph, Ranges
 
 WORDS, SCALES = "word", "word.scale"
 
@@ -104,7 +104,7 @@ def locate_words(encoder: Path) -> dict[str, Place]:
 
 
 def measure_ranges(
-    graph: ReaderGraph, pairs: Iterable[NDArray[np.int64]], words: dict[str, NDArray[np.generic]]
+    graph: Graph, pairs: Iterable[NDArray[np.int64]], words: dict[str, NDArray[np.generic]]
 ) -> list[list[tuple[float, float]]]:
     """Return the least and greatest value that goes into each matrix of a float32 graph when it reads the pairs."""
     model = graph.model()
@@ -116,7 +116,7 @@ def measure_ranges(
         low = np.minimum(low, [values.min() for values in found])
         high = np.maximum(high, [values.max() for values in found])
     limits = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-    return [limits[layer * len(PARTS) : (layer + 1) * len(PARTS)] for layer in range(LAYERS)]
+    return [limits[layer * len(PARTS) : (layer + 1) * len(PARTS)] for layer in range(len(limits) // len(PARTS))]
 
 
 def write_graph(trained: Trained, ranges: Ranges, encoder: Path, folder: Path) -> None:

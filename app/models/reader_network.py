@@ -42,12 +42,12 @@ class Reader(nn.Module):
 
     words: Tensor
 
-    def __init__(self, pieces: int, dropout: float = 0.1) -> None:
+    def __init__(self, pieces: int, dropout: float = 0.1, layers: int = LAYERS) -> None:
         super().__init__()
         self.register_buffer("words", torch.zeros(pieces, HIDDEN), persistent=False)
         self.place = nn.Parameter(torch.zeros(POSITIONS, HIDDEN))
         self.ln = nn.LayerNorm(HIDDEN, eps=1e-12)
-        self.layers = nn.ModuleList(Layer(dropout) for _ in range(LAYERS))
+        self.layers = nn.ModuleList(Layer(dropout) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
         self.pool = nn.Linear(HIDDEN, HIDDEN)
         self.judge = nn.Linear(HIDDEN, 2)
@@ -89,7 +89,7 @@ def read_encoder(path: Path) -> dict[str, NDArray[np.float32]]:
 
 def start_from(weights: dict[str, NDArray[np.float32]], dropout: float = 0.1) -> Reader:
     """Return a reader whose body is the encoder's; its heads are new."""
-    reader = Reader(len(weights["word"]), dropout)
+    reader = Reader(len(weights["word"]), dropout, len([name for name in weights if name.endswith(".oln.w")]))
     values = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     reader.words.copy_(values["word"])
     state = {"place": values["place"], "ln.weight": values["emb.ln.w"], "ln.bias": values["emb.ln.b"]}

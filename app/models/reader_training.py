@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from app.models.reader_network import Reader
 
 BOS, PAD, EOS = 0, 1, 2
-DRCD, CMRC, XQUAD, CLOZE, REGULATION, CHANGED, CROSSED = range(7)
-FIRST_SHARES = (0.14, 0.07, 0.06, 0.26, 0.32, 0.10, 0.05)
-LAST_SHARES = (0.27, 0.17, 0.11, 0.06, 0.21, 0.10, 0.08)
+DRCD, CMRC, XQUAD, CLOZE, REGULATION, CHANGED, CROSSED, OFFICIAL, LAY = range(9)
+FIRST_SHARES = (0.14, 0.07, 0.05, 0.18, 0.20, 0.10, 0.05, 0.17, 0.04)
+LAST_SHARES = (0.20, 0.12, 0.07, 0.03, 0.08, 0.10, 0.05, 0.30, 0.05)
 """How the sources mix at the first and at the last step; questions made by rule first, written ones last."""
+SOURCE_NAMES = ("drcd", "cmrc", "xquad", "cloze", "regulation", "changed", "crossed", "official", "lay")
 NEGATIVES = 7
 LONGEST = 384
 SAME_TEXT = 0.985
@@ -119,7 +120,7 @@ class Batches(torch.utils.data.Dataset[Batch]):
     def __init__(self, arrays: Arrays, steps: int, groups: int, seed: int, parts: int = 4) -> None:
         self.arrays, self.steps, self.groups, self.seed, self.parts = arrays, steps, groups, seed, parts
         is_usable = ~arrays.is_dev & (arrays.negatives[:, NEGATIVES] >= 0)
-        self.pools = [np.flatnonzero(is_usable & (arrays.source == source)) for source in range(7)]
+        self.pools = [np.flatnonzero(is_usable & (arrays.source == source)) for source in range(len(FIRST_SHARES))]
 
     def __len__(self) -> int:
         return self.steps
@@ -128,7 +129,7 @@ class Batches(torch.utils.data.Dataset[Batch]):
         chance = np.random.default_rng((self.seed, step))
         done = step / max(1, self.steps - 1)
         shares = (1 - done) * np.array(FIRST_SHARES) + done * np.array(LAST_SHARES)
-        sources = chance.choice(7, self.groups, p=shares / shares.sum())
+        sources = chance.choice(len(shares), self.groups, p=shares / shares.sum())
         examples = [int(chance.choice(self.pools[source])) for source in sources]
         pairs, spans = [], []
         for example in examples:
@@ -151,25 +152,25 @@ class Batches(torch.utils.data.Dataset[Batch]):
         odds = 1 / (4 + np.arange(len(found)))
         wanted = NEGATIVES + (arrays.positive[example] < 0)
         chosen = list(chance.choice(found, wanted, replace=False, p=odds / odds.sum()))
-        if arrays.source[example] == CHANGED and found[0] not in chosen:
+        if arrays.positive[example] < 0 and found[0] not in chosen:
             chosen[0] = found[0]
         group = [(example, arrays.chunks[n], int(arrays.text_starts[n])) for n in chosen]
         positive = int(arrays.positive[example])
         if positive < 0:
             return group, [NO_SPANS] * len(group)
-        if chance.random() < 0.3 and (rest := without_answer(arrays, example)) is not None:
+        if chance.random() < 0.4 and (rest := without_answer(arrays, example, int(chance.random() < 0.5))) is not None:
             group[-1] = (example, rest, int(arrays.text_starts[positive]))
         first = (example, arrays.chunks[positive], int(arrays.text_starts[positive]))
         return [first, *group], [arrays.spans[example], *[NO_SPANS] * len(group)]
 
 
-def without_answer(arrays: Arrays, example: int) -> NDArray[np.uint16] | None:
-    """Return the positive chunk without the sentences that hold the answer; None if nothing much is left."""
+def without_answer(arrays: Arrays, example: int, kind: int) -> NDArray[np.uint16] | None:
+    """Return the positive chunk without the sentences (0) or clauses (1) of the answer; None if nothing much is left."""
     positive = int(arrays.positive[example])
     chunk, spans = arrays.chunks[positive], arrays.spans[example]
     keep = np.ones(len(chunk), bool)
-    for first, last in arrays.cuts[positive]:
-        if any(first <= end and start <= last for start, end in spans):
+    for first, last, kind_of_cut in arrays.cuts[positive]:
+        if kind_of_cut == kind and any(first <= end and start <= last for start, end in spans):
             keep[first : last + 1] = False
     left = int(keep[arrays.text_starts[positive] :].sum())
     return chunk[keep] if len(spans) and 15 <= left < len(chunk) - arrays.text_starts[positive] else None
@@ -330,14 +331,19 @@ def best_spans(start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
 def measure(reader: Reader, arrays: Arrays, device: str, most: int = 400) -> dict[str, dict[str, float]]:
     """Return figures of the held-out articles by source: ranking, short answers (in pieces), refusal."""
     figures: dict[str, dict[str, float]] = {}
-    for source, name in enumerate(("drcd", "cmrc", "xquad", "cloze", "regulation", "changed", "crossed")):
+    for source, name in enumerate(SOURCE_NAMES):
         held = np.flatnonzero(arrays.is_dev & (arrays.source == source) & (arrays.negatives[:, 2] >= 0))
         held = np.random.default_rng(0).permutation(held)[:most]
-        readings = list(read(reader, arrays, [int(e) for e in held], device))
+        is_answered = arrays.positive[held] >= 0
+        seeming = list(read(reader, arrays, [int(e) for e in held[~is_answered]], device))
         if source == CHANGED:
-            figures[name] = {"answerable of the best": float(np.mean([r.answerable.max() for r in readings]))}
+            figures[name] = {"answerable of the best": float(np.mean([r.answerable.max() for r in seeming]))}
             continue
+        readings = list(read(reader, arrays, [int(e) for e in held[is_answered]], device))
         figures[name] = _figures(arrays, readings)
+        if seeming:
+            right, wrong = (np.array([r.answerable[0] for r in side]) for side in (readings, seeming))
+            figures[name]["AUROC, seeming answers"] = float((right[:, None] > wrong[None, :]).mean())
     return figures
 
 

@@ -1,6 +1,6 @@
 """Make app/models/reader-zh/: a cross-encoder that ranks passages, finds the short answer and tells when there is none.
 
-    pip install onnx scipy && python -m app.models.train_reader --training DIR --regulations FILE [--steps N]
+    pip install onnx scipy && python -m app.models.train_reader --long LONG --training DIR --regulations FILE
 
 Four steps: questions and passages (reader_data.py), passages that only look right (reader_mining.py), training
 (reader_training.py: minutes on a GPU, a night on two cores), and the int8 graph (reader_export.py). Only the passages'
@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from app.encoders import SHIPPED_FOLDER, load_encoder
+from app.encoders import SHIPPED_FOLDER, OnnxEngine, load_encoder
 from app.models.reader_data import encode, make_examples
 from app.models.reader_export import ReaderGraph, Trained, locate_words, measure_ranges, write_graph
-from app.models.reader_mining import mine
+from app.models.reader_mining import embed, mine
 from app.models.reader_network import Reader, read_encoder, start_from
 from app.models.reader_training import EOS, Arrays, measure, train, unpack
 
@@ -72,6 +72,7 @@ def sample_pairs(arrays: Arrays, count: int = MEASURED_PAIRS) -> Iterator[NDArra
 def main() -> None:
     """Train and write the folder; print figures of the articles held out."""
     parser = argparse.ArgumentParser(prog="python -m app.models.train_reader", description=main.__doc__)
+    parser.add_argument("--long", type=Path, required=True, help="folder that app.models.build wrote: 12 layers")
     parser.add_argument("--training", type=Path, required=True, help="folder of drcd_train, cmrc2018_train, xquad_*")
     parser.add_argument("--regulations", type=Path, required=True, help="shanghai_regs.passages.jsonl.gz")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write (default: app/models/reader-zh)")
@@ -82,8 +83,11 @@ def main() -> None:
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     arrays = make_arrays(options.training, options.regulations)
-    weights = read_encoder(SHIPPED_FOLDER / "model.onnx")
-    ready = unpack(arrays, mine(start_from(weights), arrays, device))
+    weights = read_encoder(options.long / "model.onnx")
+    engine = OnnxEngine()
+    questions = np.split(arrays["questions"], arrays["question_ends"][:-1])
+    chunks = np.split(arrays["chunks"], arrays["chunk_ends"][:-1])
+    ready = unpack(arrays, mine(arrays, embed(engine, questions), embed(engine, chunks)))
     print(f"{len(ready.questions)} questions on {len(ready.chunks)} passages; training on {device}")
     reader = train(
         start_from(weights),

@@ -2,7 +2,7 @@
 
     pip install onnx scipy && python -m app.models.tune_reader --training DIR [--epochs N] [--folder DIR]
 
-reader_examples.jsonl has invented official passages with questions written for them; DRCD, CMRC 2018 and XQuAD keep what
+official_questions.jsonl has invented official passages with questions written for them; DRCD, CMRC 2018 and XQuAD keep what
 was learnt before. The lower half of the body stays as it is, so that a pair passes it once and not in every epoch: an
 hour on two cores. Writes the int8 graph after each epoch. The shipped reader is not tuned so: evals/NOTES.md says why.
 """
@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from app.encoders import SHIPPED_FOLDER
-from app.models.reader_data import Corpus, covering, is_held_out, occurrences, read_rows
+from app.models.reader_data import OFFICIAL_QUESTIONS, Corpus, covering, is_held_out, occurrences, read_rows
 from app.models.reader_mining import rank_by_words
 from app.models.reader_network import Reader, go_on_from, read_encoder
 from app.models.reader_rewording import disturb
@@ -32,9 +32,8 @@ from app.models.train_reader import FOLDER, export
 from app.reader import encode_passage, encode_question
 from app.text import split_sentences
 
-EXAMPLES = Path(__file__).parent / "reader_examples.jsonl"
 HELD_OUT = 9
-"""Every ninth passage of EXAMPLES only measures, unless all are trained on."""
+"""Every ninth passage of official_questions.jsonl only measures, unless all are trained on."""
 KEPT_LAYERS = 6
 EPOCHS, RATE = 2, 1e-4
 GROUPS = 8
@@ -107,7 +106,7 @@ class Maker:
         return Text(head, text, *encode_passage(self.tokenizer, head, text))
 
     def written(self, rows: Sequence[dict[str, Any]]) -> list[Group]:
-        """Return the questions of reader_examples.jsonl, those without an answer beside their passage alone."""
+        """Return the questions of official_questions.jsonl, those without an answer beside their passage alone."""
         texts = [self.text(row["title"].replace(" — ", " "), row["passage"]) for row in rows]
         asked = [(n, item["question"], item["answer"]) for n, row in enumerate(rows) for item in row["questions"]]
         return self.groups(texts, asked)
@@ -319,10 +318,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--all", action="store_true", help="train on the held-out passages of reader_examples.jsonl as well"
+        "--all", action="store_true", help="train on the held-out passages of official_questions.jsonl as well"
     )
     options = parser.parse_args()
-    rows = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in OFFICIAL_QUESTIONS.read_text(encoding="utf-8").splitlines()]
     maker = Maker(options.seed)
     trained = maker.written([row for n, row in enumerate(rows) if options.all or n % HELD_OUT != HELD_OUT // 2])
     trained += maker.replayed(options.training, REPLAYED, held_out=False)

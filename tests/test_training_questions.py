@@ -1,17 +1,21 @@
-"""What the reader is tuned on, app/models/reader_examples.jsonl: well formed, and nothing that is measured."""
+"""What the models are trained on beside public sets, app/models/*_questions.jsonl: well formed, nothing that is measured."""
 
+import gzip
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.answering.matching import squeeze
 
 ROOT = Path(__file__).parent.parent
 ROWS: list[dict[str, Any]] = [
-    json.loads(line) for line in (ROOT / "app/models/reader_examples.jsonl").read_text(encoding="utf-8").splitlines()
+    json.loads(line) for line in (ROOT / "app/models/official_questions.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-QUESTIONS = [question for row in ROWS for question in row["questions"]]
+LAY = [json.loads(line) for line in (ROOT / "app/models/lay_questions.jsonl").read_text(encoding="utf-8").splitlines()]
+REGULATIONS = ROOT.parent / "shared/benchmarks/shanghai_regs.passages.jsonl.gz"
 COMMON = 30
 """So many characters in a row that two texts share are no chance."""
 
@@ -24,10 +28,26 @@ def test_every_answer_is_copied_from_its_passage() -> None:
             assert question["answer"] is None or question["answer"] in row["passage"], question
 
 
-def test_no_passage_is_asked_the_same_twice() -> None:
-    for row in ROWS:
+@pytest.mark.skipif(not REGULATIONS.is_file(), reason="the regulations are not there")
+def test_every_answer_to_a_layman_is_copied_from_its_article() -> None:
+    with gzip.open(REGULATIONS, "rt", encoding="utf-8") as lines:
+        articles = {row["id"]: row["text"] for row in map(json.loads, lines)}
+    for row in LAY:
+        assert set(row) == {"id", "questions"}
+        for question in row["questions"]:
+            assert question["answer"] is None or question["answer"] in articles[row["id"]], question
+
+
+def test_nothing_is_asked_of_the_same_text_twice() -> None:
+    for row in [*ROWS, *LAY]:
         asked = [question["question"] for question in row["questions"]]
-        assert len(asked) == len(set(asked)), row["title"]
+        assert len(asked) == len(set(asked)), row
+        assert all(asked)
+
+
+def test_a_third_or_so_has_no_answer() -> None:
+    questions = [question for row in ROWS for question in row["questions"]]
+    assert 0.25 < sum(question["answer"] is None for question in questions) / len(questions) < 0.45
 
 
 def test_words_shared_with_the_passage_tell_no_answer_by_themselves() -> None:
