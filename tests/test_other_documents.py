@@ -19,8 +19,8 @@ pytestmark = pytest.mark.model
 
 PAIRS = sorted(path.parent for path in (Path(__file__).parent / "other_documents").glob("*/questions.tsv"))
 REFUSE = "REFUSE"
-EVERY = 8
-"""Every eighth question is asked: all of them take eight minutes."""
+EVERY = 10
+"""Every tenth question is asked: all of them take eight minutes."""
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: pair.name)
@@ -66,7 +66,7 @@ def test_half_of_the_questions_are_answered_rightly_or_refused(
 
 
 def test_most_questions_of_all_are() -> None:
-    """A floor below what is measured: .89; at first sight, before anything was mended on a pair, .67 to .78."""
+    """A floor below what is measured: .90; at first sight, before anything was mended on a pair, .67 to .78."""
     if len(RIGHT) < len(PAIRS):
         pytest.skip("not all pairs were asked")
     right = [is_right for answers in RIGHT.values() for is_right in answers]

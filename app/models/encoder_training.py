@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from app.models.reader_network import Reader
-from app.models.reader_training import PAD, SOURCE_NAMES
+from app.models.reader_training import SOURCE_NAMES
 from app.types import Vectors
 
 LONGEST = 224
@@ -71,36 +71,39 @@ class Lower:
     @torch.no_grad()
     def __init__(self, encoder: Reader, layers: int, texts: Texts) -> None:
         encoder.eval()
-        self.lengths = np.array([min(len(text), LONGEST) for text in texts])
-        self._starts = np.cumsum(self.lengths) - self.lengths
-        self._states = torch.zeros(int(self.lengths.sum()), encoder.place.shape[1], dtype=torch.float16)
+        device = encoder.place.device
+        self.lengths = torch.tensor([min(len(text), LONGEST) for text in texts], device=device)
+        self._starts = self.lengths.cumsum(0) - self.lengths
         self._layers = layers
-        order = np.argsort(self.lengths, kind="stable")
-        for rows in np.array_split(order, max(1, len(order) // 64)):
-            width = self.lengths[rows[-1]]
-            ids = torch.tensor([[*texts[n][:width].tolist(), *[PAD] * (width - len(texts[n]))] for n in rows])
-            mask = ids != PAD
-            x = encoder.ln(encoder.words[ids] + encoder.place[:width])
+        pieces = np.concatenate([text[:LONGEST] for text in texts]).astype(np.int64)
+        self._pieces = torch.from_numpy(pieces).to(device)
+        self._states = torch.zeros(len(pieces), encoder.place.shape[1], dtype=torch.float16, device=device)
+        for rows in torch.split(self.lengths.argsort(), 64):
+            places, mask = self._places(rows)
+            x = encoder.ln(encoder.words[self._pieces[places]] + encoder.place[: mask.shape[1]])
             for layer in encoder.layers[:layers]:
                 x = layer(x, mask[:, None, None, :])
-            for row, n in enumerate(rows):
-                self._states[self._starts[n] : self._starts[n] + self.lengths[n]] = x[row, : self.lengths[n]].half()
+            self._states[places[mask]] = x[mask].half()
 
-    def embed(self, encoder: Reader, rows: NDArray[np.int64], parts: int) -> Tensor:
+    def _places(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where the pieces of some texts lie (n, longest), and which of these are theirs (n, longest)."""
+        lengths = self.lengths[rows]
+        place = torch.arange(int(lengths.max()), device=rows.device)
+        return (self._starts[rows][:, None] + place).clamp(max=len(self._pieces) - 1), place < lengths[:, None]
+
+    def embed(self, encoder: Reader, rows: Tensor, parts: int) -> Tensor:
         """Pass texts through the upper layers, `parts` batches of about equal length. Returns (n, 384), unit length."""
-        order = np.argsort(self.lengths[rows], kind="stable")
-        vectors = [self._embed(encoder, rows[part]) for part in np.array_split(order, parts) if len(part)]
-        return torch.cat(vectors)[torch.from_numpy(np.argsort(order))]
+        order = self.lengths[rows].argsort()
+        vectors = [self._embed(encoder, part) for part in rows[order].chunk(parts)]
+        return torch.cat(vectors)[order.argsort()]
 
-    def _embed(self, encoder: Reader, rows: NDArray[np.int64]) -> Tensor:
-        x = torch.zeros(len(rows), int(self.lengths[rows].max()), self._states.shape[1])
-        mask = torch.zeros(x.shape[:2], dtype=torch.bool)
-        for row, n in enumerate(rows):
-            x[row, : self.lengths[n]] = self._states[self._starts[n] : self._starts[n] + self.lengths[n]].float()
-            mask[row, : self.lengths[n]] = True
-        for layer in encoder.layers[self._layers :]:
-            x = layer(x, mask[:, None, None, :])
-        return nn.functional.normalize((x * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True), dim=1)
+    def _embed(self, encoder: Reader, rows: Tensor) -> Tensor:
+        places, mask = self._places(rows)
+        x = self._states[places].float()
+        with torch.autocast("cuda", torch.bfloat16, enabled=x.is_cuda):
+            for layer in encoder.layers[self._layers :]:
+                x = layer(x, mask[:, None, None, :])
+        return nn.functional.normalize((x.float() * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True), dim=1)
 
 
 def contrast(
@@ -118,7 +121,7 @@ def contrast(
 ) -> Iterator[tuple[int, Reader]]:
     """Train the layers above `kept` to rank a question's passage first; `lower` and `long` are of questions and chunks.
 
-    Yields the step and the encoder with its averaged weights ten times, the last time at the end.
+    All is done where `encoder` is, on a GPU or not. Yields the step and the encoder with its averaged weights ten times, the last time at the end.
     """
     parameters = list(encoder.layers[kept:].parameters())
     settings: list[dict[str, Any]] = [
@@ -133,21 +136,23 @@ def contrast(
     smooth = torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)  # type: ignore[no-untyped-call]
     averaged = torch.optim.swa_utils.AveragedModel(encoder, multi_avg_fn=smooth)
     asked, read = lower
-    long_asked, long_read = (torch.from_numpy(np.asarray(vectors, np.float32)) for vectors in long)
+    device = encoder.place.device
+    long_asked, long_read = (torch.from_numpy(np.asarray(vectors, np.float32)).to(device) for vectors in long)
     barred = group_pairs(arrays["forbidden"])
     encoder.train()
     started, shown = time.monotonic(), np.zeros(2)
     for step, (examples, chunks) in enumerate(draw(arrays, negatives, steps, groups, seed)):
-        q, c = asked.embed(encoder, examples, 2), read.embed(encoder, chunks, 12)
-        near, own = long_read[chunks], chunks[: len(examples)]
-        is_out = (near[: len(examples)] @ near.T > SAME_TEXT) | torch.from_numpy(own[:, None] == chunks)
+        is_same = chunks[: len(examples), None] == chunks
         for row, example in enumerate(examples.tolist()):
-            if example in barred:
-                is_out[row] |= torch.from_numpy(np.isin(chunks, list(barred[example])))
+            is_same[row] |= np.isin(chunks, list(barred.get(example, ())))
+        question_rows, chunk_rows = (torch.from_numpy(rows).to(device) for rows in (examples, chunks))
+        q, c = asked.embed(encoder, question_rows, 2), read.embed(encoder, chunk_rows, 12)
+        near = long_read[chunk_rows]
+        is_out = (near[: len(examples)] @ near.T > SAME_TEXT) | torch.from_numpy(is_same).to(device)
         is_out.fill_diagonal_(False)
         scores = (q @ c.T / TEMPERATURE).masked_fill(is_out, -1e4)
-        ranked = nn.functional.cross_entropy(scores, torch.arange(len(examples)))
-        turned = (2 - (q * long_asked[examples]).sum(1).mean() - (c * near).sum(1).mean()) / 2
+        ranked = nn.functional.cross_entropy(scores, torch.arange(len(examples), device=device))
+        turned = (2 - (q * long_asked[question_rows]).sum(1).mean() - (c * near).sum(1).mean()) / 2
         optimizer.zero_grad(set_to_none=True)
         (ranked + 2 * HOLD * turned).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -205,18 +210,13 @@ def measure(encoder: Reader, lower: tuple[Lower, Lower], arrays: Mapping[str, ND
     """Return S@1 among the held-out articles' chunks for their questions, by source."""
     encoder.eval()
     held = arrays["is_dev"] & (arrays["positive"] >= 0)
-    chunks = np.unique(arrays["positive"][held]).astype(np.int64)
-    read = torch.cat([lower[1].embed(encoder, rows, 1) for rows in _by_length(lower[1], chunks)])
-    chunks = np.concatenate(_by_length(lower[1], chunks))
+    chunks = torch.from_numpy(np.unique(arrays["positive"][held]).astype(np.int64)).to(encoder.place.device)
+    read = lower[1].embed(encoder, chunks, max(1, len(chunks) // 64))
     found = {}
     for source, name in enumerate(SOURCE_NAMES):
-        rows = np.flatnonzero(held & (arrays["source"] == source))[:300].astype(np.int64)
+        rows = np.flatnonzero(held & (arrays["source"] == source))[:300]
         if len(rows):
-            best = (lower[0].embed(encoder, rows, 8) @ read.T).argmax(1).numpy()
-            found[name] = float((chunks[best] == arrays["positive"][rows]).mean())
+            asked = lower[0].embed(encoder, torch.from_numpy(rows).to(chunks.device), max(1, len(rows) // 64))
+            best = chunks[(asked @ read.T).argmax(1)].cpu().numpy()
+            found[name] = float((best == arrays["positive"][rows]).mean())
     return found
-
-
-def _by_length(texts: Lower, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    order = rows[np.argsort(texts.lengths[rows], kind="stable")]
-    return np.array_split(order, max(1, len(order) // 64))

@@ -1,6 +1,6 @@
 """Make app/models/reader-zh/: a cross-encoder that ranks passages, finds the short answer and tells when there is none.
 
-    pip install onnx scipy && python -m app.models.train_reader --long LONG --training DIR --regulations FILE
+    pip install onnx scipy && python -m app.models.train_reader --training DIR --regulations FILE
 
 Four steps: questions and passages (reader_data.py), passages that only look right (reader_mining.py), training
 (reader_training.py: minutes on a GPU, a night on two cores), and the int8 graph (reader_export.py). Only the passages'
@@ -72,7 +72,6 @@ def sample_pairs(arrays: Arrays, count: int = MEASURED_PAIRS) -> Iterator[NDArra
 def main() -> None:
     """Train and write the folder; print figures of the articles held out."""
     parser = argparse.ArgumentParser(prog="python -m app.models.train_reader", description=main.__doc__)
-    parser.add_argument("--long", type=Path, required=True, help="folder that app.models.build wrote: 12 layers")
     parser.add_argument("--training", type=Path, required=True, help="folder of drcd_train, cmrc2018_train, xquad_*")
     parser.add_argument("--regulations", type=Path, required=True, help="shanghai_regs.passages.jsonl.gz")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write (default: app/models/reader-zh)")
@@ -83,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     arrays = make_arrays(options.training, options.regulations)
-    weights = read_encoder(options.long / "model.onnx")
+    weights = read_encoder(SHIPPED_FOLDER / "model.onnx")
     engine = OnnxEngine()
     questions = np.split(arrays["questions"], arrays["question_ends"][:-1])
     chunks = np.split(arrays["chunks"], arrays["chunk_ends"][:-1])
