@@ -1,5 +1,6 @@
 """How the shipped encoder is trained: which layers it starts from, what it is shown, and that training helps."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,15 @@ def make_arrays(**other: Any) -> dict[str, Any]:
         "spans": np.array([[0, 1, 2], [3, 4, 5]], np.int32),
     }
     return arrays | other
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Several threads wait for each other on work as small as this."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def make_encoder(layers: int = 2) -> Reader:
