@@ -97,3 +97,15 @@ def test_a_reply_is_known_by_what_it_answers() -> None:
     assert answers("市财政局的联系电话", document) == []
     assert answers("跟哪些部门一起研究的？", document) == answers("会商了哪些部门？", document) == ["市财政局"]
     assert answers("谁负责发放助学金？", document) == []
+
+
+def test_how_long_and_being_called_ask_for_no_label() -> None:
+    text = """临澜港新闻发布会实录
+时间：2024年10月23日上午10:00
+台风期间，港口累计停工86小时。
+联系电话：8826170"""
+    document = make_document("briefing.txt", text)
+    assert answers("时间是？", document) == ["2024年10月23日上午10:00"]
+    assert answers("耽误了多长时间？", document) == []
+    assert answers("多少天内打电话告诉我？", document) == []
+    assert answers("联系电话是多少？", document) == ["8826170"]

@@ -48,6 +48,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"多[高宽深远]|[长高宽深]度|里程|距离|\bhow (?:far|high|wide|deep)\b|\blength\b"), (spans.LENGTH, spans.COUNT)),
     (re.compile(r"多长(?!时间|期)"), (spans.DURATION, spans.DATE, spans.FREQUENCY, spans.LENGTH)),
     (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
+    (re.compile(r"(?:机|工|课|学|用|耗)时|时长"), (spans.DURATION, spans.COUNT, spans.FREQUENCY)),
     (re.compile(r"(?:生|人员|者|员工|职工|户籍人口)(?:一共|总共|共)?有?多少|多少人|几人|几[名位]|多少[名位]|人数|名额|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|(?<!名)额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?:标准)?(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
     (re.compile(r"(?:产值|营收|收入|支出|开支|利润|税收)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY,)),
@@ -74,10 +75,15 @@ def wanted_figures(question: Question) -> tuple[str, ...]:
     )
     if by_unit:
         return by_unit
+    asked = _GIVEN_FIGURE.sub("", question.text)
     for pattern, kinds in WANTED_FIGURES:
-        if pattern.search(question.text):
+        if pattern.search(asked):
             return kinds
     return ANY_FIGURE
+
+
+_GIVEN_FIGURE = re.compile(r"\d[\d,.]*\s*(?:[十百千万亿]*(?:[美欧港日]?元|[块钱])|%|％)")
+"""What a question says itself asks for nothing: 原值500万元以上的仪器一年不得少于多少机时."""
 
 
 _DAY = re.compile(r"几[月号日]|哪一?[天日月]|截[止至]|\b(?:day|deadline)\b")

@@ -34,7 +34,7 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"|\b(?:dated|date of (?:the|this)|when was (?:the|this|it) (?:\w+ )?(?:issued|written|signed|published|dated|reply|document))|\bwhat date\b|\bissue date\b"
     ),
     keys.CONTACT: re.compile(r"联系人|经办人|承办人|联络人|(?:找|联系|联络|问)(?:的是)?(?:谁|哪位|哪个人|什么人)|\bcontact (?:person|name)\b|\bwho\b.{0,20}\bcontact\b(?: person)?"),
-    keys.PHONE: re.compile(r"(?<!举报)(?<!监督)(?<!投诉)电话|手机|座机|(?:联系|打)(?:.{0,3})号码|怎么(?:打|联系)|怎样联系|如何联系|联系方式|\b(?:tele)?phone\b|\bcall\b|\bcontact (?:number|details)\b"),
+    keys.PHONE: re.compile(r"(?<!举报)(?<!监督)(?<!投诉)电话(?!告诉|通知|告知|给我|回访|核实)|手机|座机|(?:联系|打)(?:.{0,3})号码|怎么(?:打|联系)|怎样联系|如何联系|联系方式|\b(?:tele)?phone\b|\bcall\b|\bcontact (?:number|details)\b"),
     keys.ADDRESS: re.compile(
         r"地址|(?:办公|单位|科委|机关|部门).{0,4}(?:在哪|什么地方|何处|哪里|哪儿|哪条路)|去哪(?:里|儿)?(?:找|办)|联系方式|\baddress\b(?!ed)|\boffice located\b"
     ),
@@ -155,8 +155,12 @@ def _called(text: str, documents: Sequence[Document]) -> Sequence[Document]:
 
 
 def _asked_by_label(text: str, document: Document) -> list[str]:
-    """Return the keys that a question names by the document's own label."""
-    return [field.key for field in document.fields if field.key not in ASKS and fold(field.key) in text]
+    """Return the keys that a question names by the document's own label; 多长时间 is not the label 时间."""
+    named = _HOW_LONG.sub(" ", text)
+    return [field.key for field in document.fields if field.key not in ASKS and fold(field.key) in named]
+
+
+_HOW_LONG = re.compile(r"(?:多[长少久]|一段|这段|段)时间")
 
 
 def _others(question: Question, asked: Collection[str]) -> list[Term]:

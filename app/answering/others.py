@@ -70,7 +70,10 @@ def is_of_group(question: Question, evidence: Evidence, document: Document) -> b
         asked = asked or [m for m in members if any(name[:-1] == m and name[-1] in PLACE_ENDS for name in names)]
         are_alike = all(abs(len(member) - len(asked[0])) <= ALIKE for member in members) if asked else False
         is_inside = first <= start < last
-        is_told_alone = bool(asked) and evidence.text[first:last] not in clause and asked[0] in squeeze(clause)
+        has_its_own = bool(asked) and any(character.isdigit() for character in asked[0])  # 语文3名、数学4名
+        is_told_alone = has_its_own or (
+            bool(asked) and evidence.text[first:last] not in clause and asked[0] in squeeze(clause)
+        )
         if len(asked) == 1 < len(members) and are_alike and not (is_inside or is_told_alone):
             return True
     return False
@@ -196,7 +199,7 @@ def is_per_another(question: Question, evidence: Evidence) -> bool:
     return asked is not None and bool(told) and match_term(asked.group(1), squeeze(evidence.text)) < ALMOST
 
 
-_PER = re.compile(r"每[个名家户位所]([\u3400-\u9fff]{2})")
+_PER = re.compile(r"每[个名家户位所](?![给补发奖付交能可要得有是会最多少])([\u3400-\u9fff]{2})")
 
 
 def is_not_denied(question: Question, sentence: str) -> bool:
