@@ -47,7 +47,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"面积|\barea\b"), (spans.AREA,)),
     (re.compile(r"多[高宽深远]|[长高宽深]度|里程|距离|\bhow (?:far|high|wide|deep)\b|\blength\b"), (spans.LENGTH, spans.COUNT)),
     (re.compile(r"多长(?!时间|期)"), (spans.DURATION, spans.DATE, spans.FREQUENCY, spans.LENGTH)),
-    (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
+    (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|(?:几|多少)个?(?:工作)?日|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
     (re.compile(r"(?:机|工|课|学|用|耗)时|时长"), (spans.DURATION, spans.COUNT, spans.FREQUENCY)),
     (re.compile(r"(?:生|人员|者|员工|职工|户籍人口)(?:一共|总共|共)?有?多少|多少人|几人|几[名位]|多少[名位]|人数|名额|人次|\bhow many (?:people|persons|talents|scientists|researchers|visits)\b"), (spans.PEOPLE,)),
     (re.compile(r"多少.{0,2}钱|几个亿|[万亿]?元|资金|经费|(?<!名)额|造价|价格|单价|售价|租金|工资|薪|成本|费用|费(?:标准)?(?=是|为|有?多少)|\bhow much\b|\bmoney\b|\bamount\b|\bvalue\b|\bfunding\b|\bcredit\b"), (spans.MONEY,)),
