@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from app.models.reader_mining import SAME_TEXT, group_pairs
 from app.models.reader_network import Reader
 from app.models.reader_training import SOURCE_NAMES
 from app.types import Vectors
@@ -26,8 +27,6 @@ HARD = 1
 """Mined passages beside each question's own; those of the whole batch are negatives, too."""
 HOLD = 30.0
 """What 1 − cosine to the long encoder's vectors counts beside the contrastive loss."""
-SAME_TEXT = 0.985
-"""Chunks closer than this (cosine) are editions of one text: neither is a negative of the other's questions."""
 
 Weights = dict[str, NDArray[np.float32]]
 Texts = Sequence[NDArray[np.uint16]]
@@ -195,14 +194,6 @@ def draw(
             likely = 1 / (3 + np.arange(len(near)))
             mined.append(chance.choice(near, HARD, replace=False, p=likely / likely.sum()))
         yield examples, np.concatenate([arrays["positive"][examples], np.concatenate(mined)]).astype(np.int64)
-
-
-def group_pairs(pairs: NDArray[np.int32]) -> dict[int, set[int]]:
-    """Map the first of each pair to all of its seconds."""
-    groups: dict[int, set[int]] = {}
-    for first, second in pairs.tolist():
-        groups.setdefault(first, set()).add(second)
-    return groups
 
 
 @torch.no_grad()

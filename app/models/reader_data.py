@@ -23,12 +23,11 @@ from app.chunking import make_chunks
 from app.loading import make_document
 from app.models.reader_questions import Draft, cloze_questions, open_questions, pattern_questions, reword
 from app.models.reader_rewording import disturb, near_words, reword_freely
+from app.models.reader_training import CHANGED, CLOZE, CMRC, CROSSED, DRCD, LAY, OFFICIAL, REGULATION, XQUAD
 from app.reader import encode_passage, encode_question
 from app.text import search_tokens, split_sentences
 from app.types import Encoder
 
-SOURCES = ("drcd", "cmrc", "xquad", "wiki cloze", "regulations", "changed", "crossed", "official", "lay")
-DRCD, CMRC, XQUAD, CLOZE, REGULATION, CHANGED, CROSSED, OFFICIAL, LAY = range(len(SOURCES))
 OFFICIAL_QUESTIONS = Path(__file__).parent / "official_questions.jsonl"
 LAY_QUESTIONS = Path(__file__).parent / "lay_questions.jsonl"
 DEV_SHARE = 0.1

@@ -33,8 +33,8 @@ def mine(arrays: Mapping[str, NDArray[Any]], asked: Vectors, passages: Vectors) 
     chunks = np.split(arrays["chunks"], arrays["chunk_ends"][:-1])
     questions = np.split(arrays["questions"], arrays["question_ends"][:-1])
     by_words = rank_by_words(chunks, questions)
-    barred = _sets(arrays["forbidden"])
-    first = _sets(arrays["lookalikes"])
+    barred = group_pairs(arrays["forbidden"])
+    first = group_pairs(arrays["lookalikes"])
     negatives = np.full((len(questions), KEPT), -1, np.int32)
     for start in range(0, len(questions), 2048):
         positive = arrays["positive"][start : start + 2048].astype(np.int64)
@@ -68,11 +68,12 @@ def embed(engine: OnnxEngine, texts: Texts) -> Vectors:
     return vectors
 
 
-def _sets(pairs: NDArray[np.int32]) -> dict[int, set[int]]:
-    sets: dict[int, set[int]] = {}
-    for example, chunk in pairs.tolist():
-        sets.setdefault(example, set()).add(chunk)
-    return sets
+def group_pairs(pairs: NDArray[np.int32]) -> dict[int, set[int]]:
+    """Map the first of each pair to all of its seconds."""
+    groups: dict[int, set[int]] = {}
+    for first, second in pairs.tolist():
+        groups.setdefault(first, set()).add(second)
+    return groups
 
 
 def rank_by_words(chunks: Texts, questions: Texts) -> NDArray[np.int64]:

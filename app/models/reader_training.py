@@ -17,14 +17,12 @@ from app.models.reader_network import Reader
 
 BOS, PAD, EOS = 0, 1, 2
 DRCD, CMRC, XQUAD, CLOZE, REGULATION, CHANGED, CROSSED, OFFICIAL, LAY = range(9)
+SOURCE_NAMES = ("drcd", "cmrc", "xquad", "cloze", "regulation", "changed", "crossed", "official", "lay")
 FIRST_SHARES = (0.14, 0.07, 0.05, 0.18, 0.20, 0.10, 0.05, 0.17, 0.04)
 LAST_SHARES = (0.20, 0.12, 0.07, 0.03, 0.08, 0.10, 0.05, 0.30, 0.05)
 """How the sources mix at the first and at the last step; questions made by rule first, written ones last."""
-SOURCE_NAMES = ("drcd", "cmrc", "xquad", "cloze", "regulation", "changed", "crossed", "official", "lay")
 NEGATIVES = 7
 LONGEST = 384
-SAME_TEXT = 0.985
-"""Chunks closer than this (cosine) are editions of one text: neither is a negative of the other's questions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,6 @@ def main() -> None:
     print(
         f"{len(questions)} questions on {len(chunks)} passages; before: {measure(encoder, lower, arrays)}", flush=True
     )
-    trained = encoder
     settings = {"kept": KEPT, "steps": options.steps, "groups": GROUPS}
     for step, trained in contrast(encoder, lower, arrays, negatives, long, rate=RATE, **settings):
         print(f"step {step}: {measure(trained, lower, arrays)}", flush=True)
