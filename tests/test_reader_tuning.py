@@ -1,0 +1,129 @@
+"""How the shipped reader is tuned: what is shown to it, what it knows already, and that tuning helps."""
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("scipy")
+torch = pytest.importorskip("torch")
+
+from app.models.reader_network import Reader  # noqa: E402
+from app.models.reader_tuning import (  # noqa: E402
+    KEPT_LAYERS,
+    Group,
+    Maker,
+    choose,
+    losses,
+    measure,
+    pass_lower,
+    read,
+    tune,
+)
+from app.models.tune_reader import official_rows, split  # noqa: E402
+
+PASSAGES = {
+    "牧羊犬条例": "每户可以养牧羊犬两只。每只每年交管理费三百元。管理费由镇农业站收取。登记证五年内有效。",
+    "渡口规定": "渡船每天开行十二班。末班船晚上九点离岸。大风六级以上停航。乘船的老人和学生不买票。",
+}
+ROWS = [
+    {
+        "title": title,
+        "passage": passage,
+        "questions": [
+            {"question": f"{title}说的第一件事是什么", "answer": passage.split("。")[0]},
+            {"question": f"{title}什么时候开始施行", "answer": None},
+        ],
+    }
+    for title, passage in PASSAGES.items()
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Several threads wait for each other on work as small as this."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def groups() -> list[Group]:
+    return Maker(0).written(ROWS)
+
+
+@pytest.fixture
+def reader(groups: list[Group]) -> Reader:
+    torch.manual_seed(0)
+    used = torch.from_numpy(np.unique(np.concatenate([pair.ids for group in groups for pair in group])))
+    reader = Reader(int(used.max()) + 1, dropout=0.0, layers=KEPT_LAYERS + 1)
+    reader.words[used] = torch.randn(len(used), reader.words.shape[1])
+    return reader
+
+
+@torch.no_grad()
+def total_loss(reader: Reader, groups: list[Group]) -> float:
+    return float(sum(losses(reader, groups)))
+
+
+def test_a_question_stands_beside_its_passage_first_and_beside_others_that_do_not_answer(groups: list[Group]) -> None:
+    assert [group[0].is_answered for group in groups] == [True, False, True, False]
+    for group in groups:
+        assert not any(pair.is_answered for pair in group[1:])
+        if not group[0].is_answered:
+            assert len(group) == 1, "what nothing answers is asked of its own passage"
+    for own, *others in groups[::2]:
+        assert all("".join(own.text.text[a:b] for a, b in own.spans) not in other.text.text for other in others)
+
+
+def test_marks_are_the_pieces_of_the_answer(groups: list[Group]) -> None:
+    maker = Maker(0)
+    own = groups[0][0]
+    [(first, last)] = own.marks()
+    assert maker.tokenizer.decode(own.ids[first : last + 1].tolist()).replace(" ", "") == "每户可以养牧羊犬两只"
+
+
+def test_what_passed_the_lower_layers_is_read_as_from_the_start(groups: list[Group], reader: Reader) -> None:
+    pairs = [pair for group in groups for pair in group]
+    pass_lower(reader, pairs)
+    said = read(reader, pairs)
+    for pair in pairs:
+        ids = torch.from_numpy(pair.ids)[None]
+        judged, _ = reader(ids, torch.ones_like(ids, dtype=torch.bool))
+        assert said[pair].answerable == pytest.approx(float(judged[0, 1].detach()), abs=0.01)
+        first, last = said[pair].span
+        assert pair.inside.start <= first <= last < pair.inside.stop
+
+
+def test_what_the_reader_knows_is_mostly_left_out(groups: list[Group], reader: Reader) -> None:
+    reader.judge.weight.data.zero_()
+    for logit, known in ((-9.0, False), (9.0, True)):
+        reader.judge.bias.data[1] = logit
+        kept = choose(reader, groups * 20, random.Random(0))
+        unanswered = [group for group in kept if not group[0].is_answered]
+        answered = [group for group in kept if group[0].is_answered]
+        assert (len(unanswered) == 40) is known, "a wrong judgement is kept, a right one seldom"
+        assert len(answered) == 40, "a span that the reader does not find is kept"
+    assert all(pair.lower is None for group in groups for pair in group)
+
+
+def test_tuning_helps_and_leaves_the_lower_layers(groups: list[Group], reader: Reader) -> None:
+    before = [value.clone() for value in reader.layers[:KEPT_LAYERS].state_dict().values()]
+    pass_lower(reader, [pair for group in groups for pair in group])
+    before_tuning = total_loss(reader, groups)
+    *_, tuned = tune(reader, groups * 10, epochs=2, rate=1e-3)
+    assert total_loss(tuned, groups) < 0.85 * before_tuning
+    after = list(tuned.layers[:KEPT_LAYERS].state_dict().values())
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert measure(tuned, groups)["AUROC, seeming answers"] == 1.0
+
+
+def test_a_passage_is_trained_on_or_held_out() -> None:
+    rows = official_rows()
+    trained, held = split(rows)
+    assert len(trained) + len(held) == len(rows)
+    assert not {row["passage"] for row in trained} & {row["passage"] for row in held}
+    assert 0.08 < len(held) / len(rows) < 0.15
