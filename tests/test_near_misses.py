@@ -56,7 +56,7 @@ def reply(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
         pytest.param("三类计划人均资助多少钱？", id="a mean of which only the sum is told"),
         pytest.param("“碧泉”计划是什么意思？", id="a meaning that is not given"),
         pytest.param("南浦区累计安装节水器具多少套？", id="one of three districts"),
-        pytest.param("节水器具补助总金额是多少？", id="what each gets for the sum"),
+        pytest.param("购置节水器具的住户总共补助了多少钱？", id="what each gets for the sum"),
         pytest.param("核查请的是哪家第三方机构？", id="a body without a name"),
         pytest.param("节水宣传周是哪家公司承办的？", id="a doer where nobody is named"),
         pytest.param("首届节水宣传周在哪儿办？", id="a place where none is told"),

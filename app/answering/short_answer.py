@@ -49,7 +49,14 @@ def trim(question: str, text: str, start: int, end: int) -> tuple[int, int]:
         if not (word in _LEADING or word in _MARKS or is_repeated or word.isspace()):
             break
         skipped += len(word)
-    return _whole(text, start + skipped if len(answer) - skipped >= 2 else start, start + len(answer))
+    begin = start + skipped if len(answer) - skipped >= 2 else start
+    limit = _AGE_LIMIT.search(text, max(0, begin - LONGEST_LIMIT), begin)
+    return _whole(text, limit.start() if limit else begin, start + len(answer))
+
+
+_AGE_LIMIT = re.compile(r"(?:年龄在)?(?:\d+ ?[至到—~-] ?)?\d+ ?周?岁(?:及?以[上下内]|以内)的?$")
+"""How old somebody must be is part of who it is: 32周岁以下青年科技人员."""
+LONGEST_LIMIT = 20
 
 
 def _whole(text: str, start: int, end: int) -> tuple[int, int]:

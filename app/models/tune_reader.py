@@ -66,7 +66,10 @@ def main() -> None:
     parser.add_argument("--training", type=Path, required=True, help="folder of drcd_train, cmrc2018_train, xquad_zh")
     parser.add_argument("--regulations", type=Path, required=True, help="shanghai_regs.passages.jsonl.gz")
     parser.add_argument(
-        "--start", type=Path, default=FOLDER, help="the reader to go on from (default: the shipped one)"
+        "--start",
+        type=Path,
+        default=FOLDER,
+        help="the folder of the reader to go on from (default: the shipped one, which is tuned)",
     )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write (default: app/models/reader-zh)")
     parser.add_argument("--questions", type=int, default=QUESTIONS, help="how many to train on at most")
