@@ -64,9 +64,9 @@ def reader(groups: list[Group]) -> Reader:
     return reader
 
 
-@torch.no_grad()
 def total_loss(reader: Reader, groups: list[Group]) -> float:
-    return float(sum(losses(reader, groups)))
+    with torch.no_grad():
+        return float(sum(losses(reader, groups)))
 
 
 def test_a_question_stands_beside_its_passage_first_and_beside_others_that_do_not_answer(groups: list[Group]) -> None:
