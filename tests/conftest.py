@@ -145,3 +145,13 @@ def visit_site(screens: "Callable[..., BrowserContext]") -> "Iterator[Callable[.
         page.close()
     assert not failures
     assert hosts <= {"127.0.0.1", "www.example.gov.cn", "www.example.com", None}
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread: several wait for each other on work as small as a test's."""
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -1,6 +1,5 @@
 """How the shipped encoder is trained: which layers it starts from, what it is shown, and that training helps."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ from app.models.encoder_training import Lower, choose, contrast, draw, measure, 
 from app.models.reader_mining import mine  # noqa: E402
 from app.models.reader_network import Reader  # noqa: E402
 from app.models.reader_training import CLOZE, DRCD, OFFICIAL  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CHUNKS = [np.arange(4 + 8 * n, 12 + 8 * n, dtype=np.uint16) for n in range(6)]
 QUESTIONS = [np.array([3, 53 + n, 53 + n], np.uint16) for n in range(6)]
@@ -35,15 +36,6 @@ def make_arrays(**other: Any) -> dict[str, Any]:
         "spans": np.array([[0, 1, 2], [3, 4, 5]], np.int32),
     }
     return arrays | other
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Several threads wait for each other on work as small as this."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_encoder(layers: int = 2) -> Reader:

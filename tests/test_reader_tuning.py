@@ -1,7 +1,6 @@
 """How the shipped reader is tuned: what is shown to it, what it knows already, and that tuning helps."""
 
 import random
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -24,6 +23,8 @@ from app.models.reader_tuning import (  # noqa: E402
 )
 from app.models.tune_reader import official_rows, split  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PASSAGES = {
     "牧羊犬条例": "每户可以养牧羊犬两只。每只每年交管理费三百元。管理费由镇农业站收取。登记证五年内有效。",
     "渡口规定": "渡船每天开行十二班。末班船晚上九点离岸。大风六级以上停航。乘船的老人和学生不买票。",
@@ -39,15 +40,6 @@ ROWS = [
     }
     for title, passage in PASSAGES.items()
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Several threads wait for each other on work as small as this."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -243,6 +243,8 @@ a passage answers (eight pairs of documents, 480 questions: AUROC .855 against .
 they were written on, they tell better (.924 against .980, both .985)."""
 
 
+MOST_READ = 6.0
+"""The reader's logit counts as no more than this, for or against."""
 SURELY, MOST_AGAINST = 1.0, 0.0
 """The reader takes a sum for its part and the other way round: where the rules are sure of that, its word for an answer does not count."""
 
@@ -259,6 +261,6 @@ def probability(support: Support, answerable: float | None = None) -> float:
     """
     total = logit(support)
     if answerable is not None:
-        most = MOST_AGAINST if support.aggregate >= SURELY else 6.0
-        total += READER * max(-6.0, min(most, answerable)) + READER_BIAS
+        most = MOST_AGAINST if support.aggregate >= SURELY else MOST_READ
+        total += READER * max(-MOST_READ, min(most, answerable)) + READER_BIAS
     return 1 / (1 + math.exp(-total))
