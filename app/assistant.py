@@ -156,7 +156,7 @@ class Assistant:
         model = self._model_for(answerer)
         with self._counted():
             started = time.perf_counter()
-            inquiry = self._inquire(question, history, document_ids, passages)
+            inquiry = self.inquire(question, history, document_ids, passages)
             if model and history:
                 inquiry = yield from self._in_full(inquiry, history, model)
             ranked = inquiry.search(inquiry.full)
@@ -180,10 +180,17 @@ class Assistant:
         finally:
             self._under_way.discard(token)
 
-    def _inquire(
-        self, question: str, history: Sequence[Turn], document_ids: Sequence[str] | None, passages: int | None
+    def inquire(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        document_ids: Sequence[str] | None = None,
+        passages: int | None = None,
     ) -> Inquiry:
-        """Read a question with the rules. Raises QuestionError, NotFoundError."""
+        """Read a question with the rules; what is found for it, and why it is taken for an answer, can then be asked.
+
+        Raises QuestionError, NotFoundError.
+        """
         question = self._cut(question)
         retriever = self._retriever  # The same to the end, whatever is built meanwhile.
         full = self._cut(stand_alone(question, _clean(history[-HISTORY_TURNS:], self.settings.max_question_chars)))

@@ -13,7 +13,17 @@ from evals.drafts import list_drafts
 from evals.report import read_json, table, write_html, write_json
 from evals.report.run import Run
 from evals.runner import WORK, conditions_of, open_local, open_remote, run_suite
-from evals.suites import BENCHMARKS, OWN, Suite, SuiteError, custom_suite, load_suite, misplaced_evidence, slice_of
+from evals.suites import (
+    BENCHMARKS,
+    OWN,
+    Suite,
+    SuiteError,
+    custom_suite,
+    load_suite,
+    misplaced_evidence,
+    plain_suite,
+    slice_of,
+)
 from evals.summary import compare
 
 
@@ -66,6 +76,16 @@ def make_parser() -> argparse.ArgumentParser:
     gathering.add_argument("--feedback", type=Path, metavar="FILE", help="the ratings (default: the setting feedback)")
     gathering.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the candidates go")
     gathering.set_defaults(run=run_collect)
+    weights = commands.add_parser("weights", help="fit what speaks for and against an answer to questions on documents")
+    weights.add_argument(
+        "folders",
+        nargs="*",
+        type=Path,
+        default=sorted(Path("tests/other_documents").glob("*/")),
+        metavar="FOLDER",
+        help="text files and questions.tsv (default: those in tests/other_documents, and the suite reply)",
+    )
+    weights.set_defaults(run=run_weights)
     bench = commands.add_parser(
         "bench", help="measure speed and memory: answers (default), encoder, index, milvus, serving"
     )
@@ -182,6 +202,16 @@ def run_collect(options: argparse.Namespace) -> int:
     from evals.collect import collect
 
     print(collect(options.feedback or Path(load_settings().feedback), options.out))
+    return 0
+
+
+def run_weights(options: argparse.Namespace) -> int:
+    from evals import weights
+
+    settings = load_settings()
+    suites = [load_suite(OWN, Path(settings.benchmarks), Path(settings.corpus))]
+    suites += [plain_suite(folder, suites[0].corpus) for folder in options.folders]
+    print(weights.report(suites, settings, lambda line: print(line, file=sys.stderr, flush=True)))
     return 0
 
 

@@ -15,6 +15,8 @@ from evals.records import GoldQuestion
 HERE = Path(__file__).parent
 BENCHMARKS = ("ncp_dev", "cmrc2018", "drcd_refuse", "lecoqa_law")
 OWN = "reply"
+REFUSE = "REFUSE"
+"""What stands for the answer of a question that the documents do not answer."""
 
 
 class SuiteError(YouJuError):
@@ -52,6 +54,33 @@ def custom_suite(name: str, passages: Path, questions: Path) -> Suite:
     if not passages.is_file():
         raise SuiteError(f"{passages} does not exist")
     return Suite(name, passages, tuple(read_questions(questions)))
+
+
+def plain_suite(folder: Path, corpus: Path) -> Suite:
+    """Return a suite of a folder: its text files, or `corpus` where it has none, and questions.tsv.
+
+    A line holds a question, behind >> of the questions before it, and what its answer must hold, several parts with
+    commas, or REFUSE. Raises SuiteError.
+    """
+    path = folder / "questions.tsv"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(f"{path} cannot be read: {error}") from error
+    questions = tuple(_plain_question(line, number, path.name) for number, line in enumerate(lines, start=1))
+    has_own = any(file.suffix in (".txt", ".md") for file in folder.iterdir())
+    return Suite(f"{folder.parent.name}/{folder.name}", folder if has_own else corpus, questions)
+
+
+def _plain_question(line: str, number: int, place: str) -> GoldQuestion:
+    asked, tab, wanted = line.partition("\t")
+    if not (asked and tab and wanted):
+        raise SuiteError(f"{place} line {number} is malformed: a question, a tab and its answer are expected")
+    *earlier, question = asked.split(">>")
+    is_answerable = wanted != REFUSE
+    parts = tuple((part,) for part in wanted.split(",")) if is_answerable else ()
+    kind = "question" if is_answerable else "unanswerable"
+    return GoldQuestion(str(number), question, kind, is_answerable, tuple(earlier), parts)
 
 
 def read_questions(path: Path) -> Iterator[GoldQuestion]:

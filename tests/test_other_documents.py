@@ -13,43 +13,42 @@ from app.assistant import Assistant
 from app.building import build
 from app.config import Settings
 from app.types import Answer, Turn
+from evals.records import GoldQuestion
+from evals.suites import plain_suite
 from tests.test_assistant import check_promises
 
 pytestmark = pytest.mark.model
 
 PAIRS = sorted(path.parent for path in (Path(__file__).parent / "other_documents").glob("*/questions.tsv"))
-REFUSE = "REFUSE"
+CORPUS = Path(__file__).parent.parent / "corpus"
 EVERY = 10
 """Every tenth question is asked: all of them take eight minutes."""
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: pair.name)
-def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Answer]]:
-    """What each question of a pair of documents must be answered with, and the answer."""
-    corpus, index = tmp_path_factory.mktemp("corpus"), tmp_path_factory.mktemp("index")
-    own = [*request.param.glob("*.txt"), *request.param.glob("*.md")]
-    for path in own or (Path(__file__).parent.parent / "corpus").glob("*〕*.txt"):
-        (corpus / path.name).write_bytes(path.read_bytes())
-    settings = Settings(corpus=str(corpus), index=str(index))
+def asked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[GoldQuestion, Answer]]:
+    """The questions of a pair of documents and their answers."""
+    suite = plain_suite(request.param, CORPUS)
+    settings = Settings(corpus=str(suite.corpus), index=str(tmp_path_factory.mktemp("index")))
     build(settings)
     assistant = Assistant.open(settings)
-    lines = (request.param / "questions.tsv").read_text(encoding="utf-8").splitlines()[::EVERY]
-    answers = [(wanted, _ask(assistant, question)) for question, wanted in (line.split("\t") for line in lines)]
+    answers = [(gold, _ask(assistant, gold)) for gold in suite.questions[::EVERY]]
     for _, answer in answers:
         check_promises(answer, assistant)
     return answers
 
 
-def _ask(assistant: Assistant, question: str) -> Answer:
-    *earlier, last = question.split(">>")
-    return assistant.ask(last, [Turn(text, assistant.ask(text).text) for text in earlier])
+def _ask(assistant: Assistant, gold: GoldQuestion) -> Answer:
+    return assistant.ask(gold.question, [Turn(text, assistant.ask(text).text) for text in gold.history])
 
 
-def is_right(wanted: str, answer: Answer) -> bool:
-    if wanted == REFUSE:
+def is_right(gold: GoldQuestion, answer: Answer) -> bool:
+    if not gold.answerable:
         return answer.status == "refused"
     shown = squeeze(answer.text)
-    return answer.status == "answered" and all(squeeze(part) in shown for part in wanted.split(","))
+    return answer.status == "answered" and all(squeeze(part) in shown for (part,) in gold.answers)
 
 
 RIGHT: dict[str, list[bool]] = {}
@@ -57,11 +56,11 @@ RIGHT: dict[str, list[bool]] = {}
 
 
 def test_half_of_the_questions_are_answered_rightly_or_refused(
-    asked: list[tuple[str, Answer]], request: pytest.FixtureRequest
+    asked: list[tuple[GoldQuestion, Answer]], request: pytest.FixtureRequest
 ) -> None:
     """A floor for each pair, of which few questions are asked."""
-    wrong = [f"{answer.question} → {answer.text}" for wanted, answer in asked if not is_right(wanted, answer)]
-    RIGHT[request.node.name] = [is_right(wanted, answer) for wanted, answer in asked]
+    wrong = [f"{answer.question} → {answer.text}" for gold, answer in asked if not is_right(gold, answer)]
+    RIGHT[request.node.name] = [is_right(gold, answer) for gold, answer in asked]
     assert len(wrong) <= 0.5 * len(asked), "\n".join(wrong)
 
 

@@ -15,7 +15,7 @@ from app.answering.others import is_contrary, is_repealed
 from app.answering.outline import answer_from_outline
 from app.answering.places import with_places
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
-from app.answering.support import THRESHOLD, logit, probability, support_of
+from app.answering.support import THRESHOLD, Support, logit, probability, support_of
 from app.retrieval import standardise
 from app.text import has_cjk, is_topic, items_after, leads_in, unnumbered
 from app.types import Chunk, Document, Passage, Span, Store, Vectors
@@ -78,6 +78,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What speaks for a sentence and against it, and how likely that makes it an answer, 0 to 1."""
+
+    support: Support
+    answerable: float | None
+    """The reader's logit for the passage, None without a reader."""
+    confidence: float
+    by_rules: float
+    """The confidence of the rules alone, without the reader's word."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The sentences that answer, none where nothing does, and how likely the best evidence answers, 0 to 1."""
 
@@ -85,16 +97,23 @@ class Verdict:
     confidence: float
     by_rules: float
     """The confidence of the rules alone, without the reader's word."""
+    declined: tuple[Finding, ...] = ()
+    """What would be shown if it were likelier to answer."""
+    judgements: tuple[Judgement, ...] = ()
+    """One for each part of the question whose answer was weighed; metadata and outlines need no weighing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A sentence, what is weighed as its answer, and how likely that answers: with the reader's word, by the rules alone."""
+    """A sentence, what is weighed as its answer, and the judgement."""
 
     best: Evidence
     weighed: Evidence
-    confidence: float
-    by_rules: float
+    judgement: Judgement
+
+    @property
+    def confidence(self) -> float:
+        return self.judgement.confidence
 
 
 def find_answer(question: str, search: Search, similarity: Similarity, store: Store) -> Verdict:
@@ -109,7 +128,13 @@ def find_answer(question: str, search: Search, similarity: Similarity, store: St
     for part in parts:
         for finding in part.findings[: max(1, MAX_SENTENCES // len(parts))]:
             findings = _add(findings, finding)
-    return Verdict(tuple(findings), max(part.confidence for part in parts), max(part.by_rules for part in parts))
+    return Verdict(
+        tuple(findings),
+        max(part.confidence for part in parts),
+        max(part.by_rules for part in parts),
+        tuple(finding for part in parts for finding in part.declined),
+        tuple(judgement for part in parts for judgement in part.judgements),
+    )
 
 
 def _add(findings: Sequence[Finding], new: Finding) -> list[Finding]:
@@ -137,20 +162,26 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     judged = _judge(question, evidence[0], evidence, documents)
     if judged.confidence < THRESHOLD and question.kind in (FIGURE, DATE) and judged.best.fit == 0:
         judged = _with_figure(question, judged.best, evidence, documents) or judged
-    best, weighed, confidence, by_rules = judged.best, judged.weighed, judged.confidence, judged.by_rules
-    if confidence < THRESHOLD:
-        return Verdict((), confidence, by_rules)
-    document = documents[best.passage.chunk.document_id]
+    found = _quoted(question, judged, evidence, documents[judged.best.passage.chunk.document_id], store)
+    confidence, by_rules = judged.confidence, judged.judgement.by_rules
+    answers, declined = (found, ()) if confidence >= THRESHOLD else ((), found)
+    return Verdict(answers, confidence, by_rules, declined, (judged.judgement,))
+
+
+def _quoted(
+    question: Question, judged: _Judged, evidence: Sequence[Evidence], document: Document, store: Store
+) -> tuple[Finding, ...]:
+    """Return the best sentence with those that belong to it."""
+    best, confidence = judged.best, judged.confidence
     if points := _points_around(question, best.span, document.text):
-        found = [replace(_plain_finding(document, span, store), probability=confidence) for span in points]
-        return Verdict(tuple(found), confidence, by_rules)
+        return tuple(replace(_plain_finding(document, span, store), probability=confidence) for span in points)
     items = _items_under(question, best, document)
     following = [] if items else _companions(question, best, evidence)
-    only_leads = items or weighed is not best or (following and is_topic(best.text))
+    only_leads = items or judged.weighed is not best or (following and is_topic(best.text))
     chosen = [replace(best, highlights=()) if only_leads else best, *following]
     findings = [Finding(document, e.span, e.passage.chunk, e.highlights, confidence) for e in chosen]
     listed = [replace(_plain_finding(document, span, store), probability=confidence) for span in items]
-    return Verdict((*findings, *listed), confidence, by_rules)
+    return (*findings, *listed)
 
 
 def _with_figure(
@@ -171,9 +202,9 @@ def _judge(
 ) -> _Judged:
     weighed = _with_members(question, best, evidence)
     support = support_of(question, weighed, documents[best.passage.chunk.document_id])
-    by_rules = probability(support)
     answerable = _answerable(question, best.passage) if best.passage.reading else None
-    return _Judged(best, weighed, probability(support, answerable), by_rules)
+    judgement = Judgement(support, answerable, probability(support, answerable), probability(support))
+    return _Judged(best, weighed, judgement)
 
 
 def _answerable(question: Question, passage: Passage) -> float:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.answering import attributes, others
@@ -233,25 +234,24 @@ WEIGHTS = {
     "missing_reason": -2.6, "aggregate": -4.0, "unreal": -4.0,
 }  # fmt: skip
 BIAS = -1.4
+"""What is weighed by the rules alone."""
+
+BESIDE = {
+    "lexical": 1.9, "context": 1.3, "dense": 0.0, "fit": 1.9, "lead": 1.6, "no_figure": -4.1, "no_list": -5.0, "missing_name": -3.8,
+    "missing_year": -6.0, "missing_number": -4.0, "missing_wanted": -2.6, "missing_focus": -1.7, "missing_word": -1.9,
+    "missing_reason": -2.6, "aggregate": -4.0, "unreal": -4.0,
+}  # fmt: skip
+READER, BESIDE_BIAS = 0.7, -0.7
+"""The same beside the reader's logit, and what that counts; fitted together (`python -m evals weights`)."""
+MOST_READ = 6.0
+"""The reader's logit counts as no more than this, for or against."""
 THRESHOLD = 0.5
 """Evidence less likely than this to answer is not shown as an answer."""
 
 
-READER, READER_BIAS = 0.7, 0.7
-"""What the reader's logit counts beside the rules. On documents that neither had seen it tells better than they do whether
-a passage answers (eight pairs of documents, 480 questions: AUROC .855 against .810, both .862); on the reply, which
-they were written on, they tell better (.924 against .980, both .985)."""
-
-
-MOST_READ = 6.0
-"""The reader's logit counts as no more than this, for or against."""
-SURELY, MOST_AGAINST = 1.0, 0.0
-"""The reader takes a sum for its part and the other way round: where the rules are sure of that, its word for an answer does not count."""
-
-
 def logit(support: Support) -> float:
     """Return what speaks for an answer, weighed by the rules alone: above 0 it is likelier than not."""
-    return BIAS + sum(weight * float(getattr(support, name)) for name, weight in WEIGHTS.items())
+    return BIAS + _weighed(WEIGHTS, support)
 
 
 def probability(support: Support, answerable: float | None = None) -> float:
@@ -259,8 +259,12 @@ def probability(support: Support, answerable: float | None = None) -> float:
 
     `answerable` is the reader's logit for the passage, None without a reader.
     """
-    total = logit(support)
-    if answerable is not None:
-        most = MOST_AGAINST if support.aggregate >= SURELY else MOST_READ
-        total += READER * max(-MOST_READ, min(most, answerable)) + READER_BIAS
+    if answerable is None:
+        total = logit(support)
+    else:
+        total = BESIDE_BIAS + _weighed(BESIDE, support) + READER * max(-MOST_READ, min(MOST_READ, answerable))
     return 1 / (1 + math.exp(-total))
+
+
+def _weighed(weights: Mapping[str, float], support: Support) -> float:
+    return sum(weight * float(getattr(support, name)) for name, weight in weights.items())
