@@ -108,6 +108,7 @@ def test_a_passage_about_others_is_told(document: Document) -> None:
         ("硕士的安家费是多少？", "（一）博士：安家费40万元。", "missing_name"),
         ("科创贷的不良率是多少？", "科创贷平均利率3.65%。", "missing_focus"),
         ("四居室有多少套？", "一居室840套、两居室360套。", "missing_number"),
+        ("基金二期规模多大？", "基金首期规模5亿元。", "missing_number"),
     ],
 )
 def test_what_is_told_of_others_is_no_answer(question: str, sentence: str, objection: str) -> None:
@@ -120,10 +121,24 @@ def test_what_is_told_of_others_is_no_answer(question: str, sentence: str, objec
     [
         ("中山医院招收多少名？", "由中山医院、瑞金医院承担任务，招收800名。"),
         ("禾赛科技有多少项目？", "支持地平线、禾赛科技等企业攻关，累计支持项目67个。"),
+        ("聘请的体育教练员有多少人？", "各地聘请退休教师、民间艺人、体育教练员等校外人员4310人。"),
     ],
 )
 def test_a_figure_of_several_is_not_that_of_one(question: str, sentence: str) -> None:
     assert support(question, sentence, Document("d", "通知", f"标题\n{sentence}")).aggregate == GROUP
+
+
+@pytest.mark.parametrize(
+    ("sentence", "unreal"),
+    [
+        ("到2026年，力争成交额达到35亿元，技术经理人达到1000人。", 1),
+        ("拟新增基地3个，目前已有技术经理人1000人。", 0),
+        ("将基地与学校结合，已有技术经理人1000人，拟再招50人。", 0),
+    ],
+)
+def test_a_plan_goes_on_to_the_next_mark(sentence: str, unreal: float) -> None:
+    found = support("现在一共有多少技术经理人？", sentence, Document("d", "通知", f"标题\n{sentence}"))
+    assert found.unreal == unreal
 
 
 @pytest.mark.parametrize(

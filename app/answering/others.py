@@ -19,7 +19,7 @@ _SINGLE = re.compile(
     r"单独|仅|只有|每[人个家项年月次位名]|各自|其中|平均|人均|单个|单笔|首[批单个台套家例件笔]|第[一二三四五六七八九十\d]+批|\b(?:each|alone|only|per|average)\b"
 )
 _MEAN = re.compile("[人户平]均")
-_RATE = re.compile(r"每[人家个项名所户套件]|[最不]|以[上下]|标准|按|各|%")
+_RATE = re.compile(r"每[人家个项名所户套件]|[最不]|以[上下]|标准|按|各(?![地类级县区市省方])|%")
 """What a clause says of each of several, not of all together."""
 NAMED_BODY = re.compile(
     r"[\u3400-\u9fff]{1,12}?(?:大学|学院|医院|公司|银行|集团|中心|街道|[省市区县镇乡](?![\u3400-\u9fff]))"
@@ -250,8 +250,9 @@ _ASKS_REPEALED = re.compile(r"废止|失效|作废|有效|[原旧]|以前|之前
 
 
 def counts_otherwise(question: Question, context: str) -> bool:
-    """Tell a passage that has another number of the same things: 二次 where the question says 一次."""
+    """Tell a passage that has another number of the same things: 一次, or 首次, where the question says 二次."""
+    context = context.replace("首", "一")
     return any(
         counted not in context and re.search(rf"[一二三四五六七八九十]{counted[-1]}(?!性)", context) is not None
-        for counted in _COUNTED.findall(question.text)
+        for counted in _COUNTED.findall(question.text.replace("首", "一"))
     )

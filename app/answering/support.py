@@ -142,8 +142,15 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             GROUP * others.is_of_namesake(question, sentence + headings, document),
             GROUP * missing_member(question, sentence + headings, document),
         ),
-        unreal=float(bool(DONE.search(question.text)) and bool(PLANNED.search(near))),
+        unreal=float(bool(DONE.search(question.text)) and _is_planned(sentence, near)),
     )
+
+
+def _is_planned(sentence: str, clause: str) -> bool:
+    """Tell a clause of a plan, whose mark may stand in a clause before it: 力争成交额达到35亿元，经理人达到1000人."""
+    before = sentence[: sentence.find(clause) + len(clause)] if clause in sentence else clause
+    last = max((match for match in _DONE_OR_PLANNED.finditer(before)), key=lambda match: match.start(), default=None)
+    return last is not None and last.lastgroup == "planned"
 
 
 def _surroundings(evidence: Evidence) -> str:
@@ -226,6 +233,10 @@ DONE = re.compile(r"实际|已经?|目前|现在|真正|到底")
 PLANNED = re.compile(
     r"拟|(?<!已)将(?!近|[^，。；]{1,14}?[由从][^，。；]{1,14}[至到为])|计划(?!共|资助)|准备|力争|争取|预计"
 )
+
+
+_DONE_OR_PLANNED = re.compile(rf"(?P<planned>{PLANNED.pattern})|已|目前|截至|累计|[;；。]")
+"""What the clauses behind it are of, up to the next such mark."""
 
 
 WEIGHTS = {
