@@ -25,6 +25,8 @@ NAMES = (*WEIGHTS, "reader", "bias")
 PULL = 0.3
 """How strongly weights are pulled to 0 (L2, beside the sum of all questions' losses)."""
 FOLDS = 7
+OWN_COUNTS = 8
+"""How often a question on the corpus that ships counts: it is what the project is for, and one document among many here."""
 Matrix = NDArray[np.float64]
 
 
@@ -32,7 +34,8 @@ Matrix = NDArray[np.float64]
 class Asked:
     """A question that was asked. `is_right`: what was found, shown or not, is the answer."""
 
-    suite: str
+    is_own: bool
+    """Asked of the corpus that ships."""
     answerable: bool
     is_right: bool
     is_answered: bool
@@ -56,7 +59,9 @@ def ask_all(suite: Suite, settings: Settings) -> Iterator[Asked]:
             shown = " ".join(finding.text for finding in verdict.findings or verdict.declined)
             judgement = verdict.judgements[0] if len(verdict.judgements) == 1 else None
             is_right = gold.answerable and contains(shown, gold.answers) == 1
-            yield Asked(suite.name, gold.answerable, is_right, bool(verdict.findings), judgement)
+            yield Asked(
+                str(suite.corpus) == settings.corpus, gold.answerable, is_right, bool(verdict.findings), judgement
+            )
 
 
 def features(judgement: Judgement) -> Matrix:
@@ -65,8 +70,11 @@ def features(judgement: Judgement) -> Matrix:
     return np.array([*(float(getattr(judgement.support, name)) for name in WEIGHTS), read, 1.0])
 
 
-def fit(rows: Matrix, labels: NDArray[np.bool_]) -> Matrix:
-    """Return the weights (features,) that make right answers likely, those of objections not above 0, the others not below."""
+def fit(rows: Matrix, labels: NDArray[np.bool_], counts: Matrix) -> Matrix:
+    """Return the weights (features,) that make right answers likely, those of objections not above 0, the others not below.
+
+    `counts` (questions,) says how much each question's loss counts.
+    """
     from scipy.optimize import minimize  # Of the development's packages; nobody else fits weights.
 
     pulled = np.array([name != "bias" for name in NAMES])
@@ -78,8 +86,8 @@ def fit(rows: Matrix, labels: NDArray[np.bool_]) -> Matrix:
 
     def loss(weights: Matrix) -> tuple[float, Matrix]:
         sums = rows @ weights
-        value = (np.logaddexp(0, sums) - labels * sums).sum() + PULL * (pulled * weights**2).sum()
-        return float(value), rows.T @ (1 / (1 + np.exp(-sums)) - labels) + 2 * PULL * pulled * weights
+        value = (counts * (np.logaddexp(0, sums) - labels * sums)).sum() + PULL * (pulled * weights**2).sum()
+        return float(value), rows.T @ (counts * (1 / (1 + np.exp(-sums)) - labels)) + 2 * PULL * pulled * weights
 
     found = minimize(loss, np.zeros(len(NAMES)), jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(found.x, float)
@@ -156,4 +164,5 @@ def fit_to(asked: Sequence[Asked]) -> Matrix:
     """Fit weights to those questions for which something was weighed."""
     weighed = [(one, one.judgement) for one in asked if one.judgement]
     rows = np.array([features(judgement) for _, judgement in weighed])
-    return fit(rows, np.array([one.is_right for one, _ in weighed]))
+    counts = np.array([OWN_COUNTS if one.is_own else 1.0 for one, _ in weighed])
+    return fit(rows, np.array([one.is_right for one, _ in weighed]), counts)

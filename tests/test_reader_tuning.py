@@ -1,5 +1,6 @@
 """How the shipped reader is tuned: what is shown to it, what it knows already, and that tuning helps."""
 
+import copy
 import random
 
 import numpy as np
@@ -14,6 +15,7 @@ from app.models.reader_tuning import (  # noqa: E402
     KEPT_LAYERS,
     Group,
     Maker,
+    between,
     choose,
     losses,
     measure,
@@ -113,6 +115,16 @@ def test_tuning_helps_and_leaves_the_lower_layers(groups: list[Group], reader: R
     figures = measure(tuned, groups)
     assert figures["questions"] == len(groups)
     assert all(0 <= figures[name] <= 1 for name in figures if name != "questions")
+
+
+def test_half_way_is_between(reader: Reader) -> None:
+    tuned = copy.deepcopy(reader)
+    with torch.no_grad():
+        tuned.judge.bias.add_(1.0)
+    half = between(reader, tuned, 0.5)
+    assert torch.allclose(half.judge.bias, reader.judge.bias + 0.5)
+    assert torch.equal(between(reader, tuned, 1.0).judge.bias, tuned.judge.bias)
+    assert torch.equal(half.judge.weight, reader.judge.weight)
 
 
 def test_a_passage_is_trained_on_or_held_out() -> None:

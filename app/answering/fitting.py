@@ -54,6 +54,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"(?:产值|营收|收入|支出|开支|利润|税收)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY,)),
     (re.compile(r"(?:投资|出资)(?:(?:了|是|有|为)*多少(?![个家项人名])|[?？]?$)"), (spans.MONEY,)),
     (re.compile(r"(?:投入|销售|进口|出口)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
+    (re.compile(r"(?:每|一)[人户名位家](?:补贴|补助|资助|奖励|津贴)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"(?:补贴|补助|资助|津贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
     (re.compile(r"[补奖罚赔]了?多少(?![个家项人名])"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),

@@ -3,6 +3,7 @@
 tune_reader.py puts it together.
 """
 
+import copy
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -269,6 +270,19 @@ def tune(
                 report(f"step {step} of {steps}, {time.monotonic() - started:.0f} s: losses {now}")
         assert isinstance(averaged.module, Reader)
         yield averaged.module
+
+
+def between(start: Reader, tuned: Reader, share: float) -> Reader:
+    """Return the reader whose parameters lie `share` of the way from `start` to `tuned`.
+
+    It keeps more of what was known before (Wortsman et al., CVPR 2022, arXiv:2109.01903).
+    """
+    mixed = copy.deepcopy(tuned)
+    ends = zip(mixed.parameters(), start.parameters(), strict=True)
+    with torch.no_grad():
+        for parameter, before in ends:
+            parameter.lerp_(before, 1 - share)
+    return mixed
 
 
 def _batches(groups: Sequence[Group], chance: random.Random) -> list[list[Group]]:
