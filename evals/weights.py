@@ -19,7 +19,7 @@ from app.building import build
 from app.config import Settings
 from app.types import Turn
 from evals.metrics import auroc, contains
-from evals.suites import Suite
+from evals.suites import Suite, SuiteError
 
 NAMES = (*WEIGHTS, "reader", "bias")
 PULL = 0.3
@@ -113,8 +113,9 @@ class Decided:
 
 
 def decide(asked: Sequence[Asked], weights: Matrix) -> Decided:
-    """Decide on what was found for questions. AUROC: of the weighed ones, right answers against the rest."""
+    """Decide on what was found for questions. AUROC: of the weighed ones, right answers against the rest; NaN without both."""
     weighed = [(one, float(features(one.judgement) @ weights)) for one in asked if one.judgement]
+    rights = [one.is_right for one, _ in weighed]
     least = math.log(THRESHOLD / (1 - THRESHOLD))
     decisions = [(one, total >= least) for one, total in weighed]
     decisions += [(one, one.is_answered) for one in asked if not one.judgement]
@@ -122,7 +123,7 @@ def decide(asked: Sequence[Asked], weights: Matrix) -> Decided:
     return Decided(
         sum(shown for _, shown in right),
         sum(not shown for _, shown in right),
-        auroc([total for _, total in weighed], [one.is_right for one, _ in weighed]),
+        auroc([total for _, total in weighed], rights) if len(set(rights)) == 2 else math.nan,
     )
 
 
@@ -143,12 +144,18 @@ def split(suites: Sequence[Suite]) -> list[list[str]]:
 
 
 def report(suites: Sequence[Suite], settings: Settings, progress: Callable[[str], None]) -> str:
-    """Ask all, fit, and return a table of what is decided rightly, and the weights fitted to all."""
+    """Ask all, fit, and return a table of what is decided rightly, and the weights fitted to all.
+
+    Raises SuiteError if there is nothing to fit to but what is decided on.
+    """
+    folds = split(suites)
+    if len(folds) < 2:
+        raise SuiteError("weights are fitted to other documents than they decide on; name a folder with questions.tsv")
     asked: dict[str, list[Asked]] = {}
     for suite in suites:
         asked[suite.name] = list(ask_all(suite, settings))
         progress(f"{suite.name}: {len(asked[suite.name])} questions asked")
-    fitted = cross_validate(asked, split(suites))
+    fitted = cross_validate(asked, folds)
     lines = [
         "| documents | questions | right as it ships (answered + refused) | AUROC | fitted to the others | AUROC |",
         "|---|---|---|---|---|---|",

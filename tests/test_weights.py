@@ -11,7 +11,7 @@ from app.answering.support import WEIGHTS, Support, probability
 from app.config import Settings
 from evals.records import GoldQuestion
 from evals.suites import Suite, SuiteError, plain_suite
-from evals.weights import NAMES, Asked, ask_all, decide, features, fit, fit_to, present, split
+from evals.weights import NAMES, Asked, ask_all, decide, features, fit, fit_to, present, report, split
 
 NOTHING = Support(**dict.fromkeys(WEIGHTS, 0.0))
 
@@ -56,6 +56,15 @@ def test_suites_of_one_corpus_are_fitted_to_together() -> None:
     folds = split(suites)
     assert sorted(name for fold in folds for name in fold) == ["0", "1", "2", "3", "4"]
     assert any({"0", "2"} <= set(fold) for fold in folds)
+
+
+def test_one_corpus_is_too_few_to_fit_to_others() -> None:
+    with pytest.raises(SuiteError, match="name a folder"):
+        report([Suite("a", Path("a"), ())], Settings(), print)
+
+
+def test_answers_of_one_kind_have_no_auroc() -> None:
+    assert np.isnan(decide([asked(NOTHING, answerable=True)], present()).auroc)
 
 
 def test_plain_questions_are_read(tmp_path: Path) -> None:

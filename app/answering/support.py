@@ -253,8 +253,8 @@ BESIDE = {
     "missing_word": -1.6, "missing_reason": -1.8, "aggregate": -3.5, "unreal": -3.5,
 }  # fmt: skip
 READER, BESIDE_BIAS = 0.7, -0.8
-"""The same beside the reader's logit, and what that counts: half way from these weights to the fit of `python -m evals weights`,
-which gains a little on documents that nobody had looked at and loses as little on the reply."""
+"""The same beside the reader's logit, and what that counts: half way from these weights to a fit such as
+`python -m evals weights` makes, which gains a little on documents that nobody had looked at and loses as little on the reply."""
 MOST_READ = 6.0
 """The reader's logit counts as no more than this, for or against."""
 THRESHOLD = 0.5
