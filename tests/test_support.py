@@ -4,12 +4,14 @@ import pytest
 
 from app.answering.choosing import weigh
 from app.answering.kinds import FIRM
+from app.answering.missing import ONLY_CHANGE
 from app.answering.question import parse_question
 from app.answering.support import (
     CONTRARY,
     DEED,
     GROUP,
     IN_TITLE,
+    LACKS,
     OTHERS,
     THRESHOLD,
     WEIGHTS,
@@ -107,8 +109,6 @@ def test_a_passage_about_others_is_told(document: Document) -> None:
     [
         ("硕士的安家费是多少？", "（一）博士：安家费40万元。", "missing_name"),
         ("科创贷的不良率是多少？", "科创贷平均利率3.65%。", "missing_focus"),
-        ("四居室有多少套？", "一居室840套、两居室360套。", "missing_number"),
-        ("基金二期规模多大？", "基金首期规模5亿元。", "missing_number"),
     ],
 )
 def test_what_is_told_of_others_is_no_answer(question: str, sentence: str, objection: str) -> None:
@@ -122,6 +122,7 @@ def test_what_is_told_of_others_is_no_answer(question: str, sentence: str, objec
         ("中山医院招收多少名？", "由中山医院、瑞金医院承担任务，招收800名。"),
         ("禾赛科技有多少项目？", "支持地平线、禾赛科技等企业攻关，累计支持项目67个。"),
         ("聘请的体育教练员有多少人？", "各地聘请退休教师、民间艺人、体育教练员等校外人员4310人。"),
+        ("汐川大学一家成交额是多少？", "汐川大学、澜江大学两校成交额合计15.2亿元。"),
     ],
 )
 def test_a_figure_of_several_is_not_that_of_one(question: str, sentence: str) -> None:
@@ -143,10 +144,56 @@ def test_a_plan_goes_on_to_the_next_mark(sentence: str, unreal: float) -> None:
 
 @pytest.mark.parametrize(
     ("question", "sentence"),
-    [("下半年投资多少？", "上半年投资142.7亿元。"), ("副高级职称补贴多少？", "正高级职称补贴80万元。")],
+    [
+        ("下半年投资多少？", "上半年投资142.7亿元。"),
+        ("副高级职称补贴多少？", "正高级职称补贴80万元。"),
+        ("应用研究经费增长多少？", "基础研究经费增长15.6%。"),
+        ("四居室有多少套？", "一居室840套、两居室360套。"),
+        ("基金二期规模多大？", "基金首期规模5亿元。"),
+        ("第一污水处理厂日处理能力多大？", "第二污水处理厂日处理能力6万吨。"),
+    ],
 )
 def test_the_contrary_is_no_answer(question: str, sentence: str) -> None:
     assert support(question, sentence, Document("d", "通知", f"标题\n{sentence}")).missing_number == CONTRARY
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "lacking"),
+    [
+        ("撤销的5家实验室叫什么名字？", "新批建23家，撤销5家实验室。", LACKS),
+        ("撤销的2家实验室叫什么名字？", "撤销2家：材料实验室、芯片实验室。", 0),
+        ("除了汐川大学，还有哪些单位？", "首批确定汐川大学、省农科院等14家单位。", 0),
+        ("除了汐川大学和省农科院，还有哪些单位？", "首批确定汐川大学、省农科院等14家单位。", LACKS),
+        ("用电量增长多少？", "用电量3.2亿千瓦时。", LACKS),
+        ("服务站的地址在哪？", "可到云桥服务站或9家登记站办理。", 1),
+        ("服务站的地址在哪？", "服务站在云桥路12号。", 0),
+    ],
+)
+def test_an_attribute_that_is_not_told_is_missed(question: str, sentence: str, lacking: float) -> None:
+    assert support(question, sentence, Document("d", "通知", f"标题\n{sentence}")).no_list == lacking
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "aggregate"),
+    [
+        ("全市支出总额是多少？", "其中，市本级支出5.92亿元。", GROUP),
+        ("市本级支出多少？", "其中，市本级支出5.92亿元。", 0),
+        ("创新券补贴金额同比增长多少？", "服务企业2963家，同比增长18.6%。", GROUP),
+        ("服务的企业同比增长多少？", "服务企业2963家，同比增长18.6%。", 0),
+    ],
+)
+def test_a_part_or_the_growth_of_another_is_no_answer(question: str, sentence: str, aggregate: float) -> None:
+    document = Document("d", "通知", f"标题\n创新券补贴9260万元。\n{sentence}")
+    assert support(question, sentence, document).aggregate == aggregate
+
+
+@pytest.mark.parametrize(
+    ("sentence", "missing"),
+    [("公路客运量下降3.7%。", ONLY_CHANGE), ("公路客运量因高铁分流下降3.7%。", 0)],
+)
+def test_a_change_alone_is_no_reason(sentence: str, missing: float) -> None:
+    found = support("公路客运量为什么下降？", sentence, Document("d", "通知", f"标题\n{sentence}"))
+    assert found.missing_reason == missing
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,18 @@ _ASKS_NUMBER = re.compile(r"(?:电话|手机号?|邮箱|网址)(?:号码)?(?:是
 
 def lacks_place(question: Question, sentence: str) -> bool:
     """Tell a sentence with no place but those of the question, where one is asked for: 8月举办首届嘉年华 for 在哪儿办."""
+    rest = _without_words_of(question, sentence)
+    if _ASKS_ADDRESS.search(question.text):
+        return not _ADDRESS.search(rest)
     if question.kind != WHERE or not _ASKS_PLACE.search(question.text):
         return False
-    rest = _without_words_of(question, sentence)
     return not _PLACE.search(rest) and not _has_class(("ns", "s", *_NAMES), rest)
 
 
+_ASKS_ADDRESS = re.compile(r"哪条[路街]|门牌|(?<!网)地址(?=在哪|是|[?？]?$)")
+_ADDRESS = re.compile(
+    r"[\u3400-\u9fff](?:[路街巷弄村]|大道|大厦|广场)|[\d一二三四五六七八九十][号楼层室]|地址|@|www|http"
+)
 _ASKS_PLACE = re.compile(r"在哪|哪里|哪儿|何处|什么地方|啥地方|地址")
 _PLACE = re.compile(
     r"[省市区县镇乡村州路街巷道号楼层室厅馆园场站港湾岛山湖河江校院所处局委办司会社店厂]|中心|平台|网|系统|小程序|公众号|窗口|基地|app|地|岸|片|带|走廊|国|《|“"
@@ -114,6 +120,26 @@ def is_growth_of_another(question: Question, evidence: Evidence) -> bool:
         match_term(word, own) < ALMOST and word in before and re.search(rf"{re.escape(word)}[^，]{{0,6}}\d", before)
         for word in counted
     )
+
+
+def is_growth_of_other(question: Question, evidence: Evidence, headings: str, document: str) -> bool:
+    """Tell a growth of something counted in its own clause, where the question asks for that of a thing which the document
+    tells elsewhere: 服务企业2963家，同比增长18.6% for 创新券补贴."""
+    asked = BY_HOW_MUCH.search(question.text) if question.kind == FIGURE and evidence.highlights else None
+    if asked is None:
+        return False
+    pieces = re.split("[，,；;。]", evidence.text[: evidence.highlights[0][1]])
+    subject = next((i for i in range(len(pieces) - 1, -1, -1) if not _GOES_ON.match(pieces[i].strip())), 0)
+    own = squeeze("，".join(pieces[subject:])) + headings
+    before = question.text[: asked.start()]
+    nouns = [t.text for t in question.terms if t.text in before and t.weight >= 0.9 and not re.match(r"\d", t.text)]
+    noun = next((noun for noun in reversed(nouns) if noun not in _SAYS_LITTLE), "")
+    return noun != "" and noun in document and match_term(noun, own) < ALMOST
+
+
+_SAYS_LITTLE = frozenset(
+    ("人数", "金额", "数量", "总额", "总数", "数额", "规模", "同比", "环比", "去年", "上年", "同期")
+)
 
 
 def lacks_part(question: Question, sentence: str, near: str) -> bool:

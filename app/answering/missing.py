@@ -2,6 +2,7 @@
 
 import re
 
+from app.answering.fitting import GROWN
 from app.answering.kinds import LOOKS
 from app.answering.lexicon import general_words, translations, words
 from app.answering.matching import ABBREVIATION, PARTIAL, coverage, home_of, match_number, match_term, squeeze
@@ -181,8 +182,18 @@ _ASKS_DOER = re.compile(
 
 
 def missing_reason(question: Question, sentence: str) -> float:
-    """Return how much a sentence lacks of what a why-question takes for granted."""
-    return 1 - coverage(question.terms, sentence) if WHY.search(question.text) else 0.0
+    """Return how much a sentence lacks of what a why-question takes for granted; most for one that only tells a change."""
+    if not WHY.search(question.text):
+        return 0.0
+    tells_only_change = GROWN.search(sentence) and re.search(r"\d", sentence) and not _CAUSE.search(sentence)
+    return ONLY_CHANGE if tells_only_change else 1 - coverage(question.terms, sentence)
+
+
+ONLY_CHANGE = 1.5
+_CAUSE = re.compile(
+    r"因|由于|为[了使]?|鉴于|考虑|所以|导致|造成|影响|受|主要是|得益|理由|使|致|旨在|以便|从而|避免|缺|不足|难|需|有利|保障|解决|按照|根据|[拉带推]动"
+)
+"""What a sentence has that tells why."""
 
 
 def _lacks(word: str, context: str) -> bool:

@@ -1,6 +1,7 @@
 """Whether a sentence tells it of others than the question asks about: a sum of all, another item, the contrary."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
@@ -61,7 +62,7 @@ def is_of_group(question: Question, evidence: Evidence, document: Document) -> b
     names = tuple(term.text for term in question.terms if term.is_name and term.text not in home)
     start, _ = evidence.highlights[0]
     clause = evidence.clause
-    for first, last in find_lists(evidence.text):
+    for first, last in _lists_of_names(evidence.text):
         if "的" in (evidence.text[last - 1 : last], evidence.text[last : last + 1]):
             continue  # what is told of each of them: 诊所、医务室的，…
         listed = re.split("[、和与及]", squeeze(evidence.text[first:last]))
@@ -77,6 +78,16 @@ def is_of_group(question: Question, evidence: Evidence, document: Document) -> b
         if len(asked) == 1 < len(members) and are_alike and not (is_inside or is_told_alone):
             return True
     return False
+
+
+def _lists_of_names(sentence: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of lists without what counts their members: 甲、乙 of 甲、乙两校成交额合计15.2亿元."""
+    for start, end in find_lists(sentence):
+        counted = _COUNTED_GROUP.search(sentence, start, end)
+        yield start, counted.start() if counted else end
+
+
+_COUNTED_GROUP = re.compile(r"(?<=[\u3400-\u9fff]{2})(?:[两二三四五六七八九十]|\d+)(?=[市县区省校院所家地方])")
 
 
 def is_of_whole(question: Question, evidence: Evidence, title: str) -> bool:
@@ -256,3 +267,22 @@ def counts_otherwise(question: Question, context: str) -> bool:
         counted not in context and re.search(rf"[一二三四五六七八九十]{counted[-1]}(?!性)", context) is not None
         for counted in _COUNTED.findall(question.text.replace("首", "一"))
     )
+
+
+def is_of_another_in_row(question: Question, sentence: str) -> bool:
+    """Tell a sentence on another one of those that a number in their names tells apart: 第二污水处理厂 for 第一污水处理厂."""
+    return any(
+        number + name not in sentence and re.search(rf"第[一二三四五六七八九十]+{name}", sentence) is not None
+        for number, name in _NUMBERED.findall(question.text)
+    )
+
+
+_NUMBERED = re.compile(r"(第[一二三四五六七八九十]+)([\u3400-\u9fff]{2})")
+
+
+def is_part_of_total(question: Question, sentence: str) -> bool:
+    """Tell a sentence on a part where the question asks for the whole: 其中，市本级支出5.92亿元 for 全市支出总额."""
+    return sentence.startswith(PARTS) and _ASKS_WHOLE.search(question.text) is not None
+
+
+_ASKS_WHOLE = re.compile(r"全[省市区县国校](?!性)|总[数额量]|总(?:金额|人数|规模|面积)|[一总]共")

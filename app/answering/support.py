@@ -9,7 +9,7 @@ from app.answering import attributes, others
 from app.answering.choosing import Evidence
 from app.answering.kinds import missing_wanted
 from app.answering.lexicon import words
-from app.answering.matching import squeeze
+from app.answering.matching import match_term, squeeze
 from app.answering.metadata import is_contact_of_another
 from app.answering.missing import (
     lacks_dated_deed,
@@ -24,7 +24,9 @@ from app.answering.missing import (
     missing_word,
     missing_year,
 )
+from app.answering.others import ALMOST
 from app.answering.question import DATE, FIGURE, LIST, OPEN, WHICH, Question
+from app.answering.spans import find_lists
 from app.types import Document
 
 OTHERS = 2.0
@@ -36,6 +38,8 @@ DEED = 3.0
 """What it counts as a missing word that a passage says nothing of the deed or loss that a question takes for granted."""
 DOER = 3.0
 """What it counts as a missing word that a sentence has nothing of the deed whose doer is asked for."""
+LACKS = 1.5
+"""What it counts as a missing list that a sentence surely has nothing of the attribute that is asked for."""
 CONTRARY = 2.0
 """What it counts as a missing number that a sentence tells it of the contrary: 正高级 where 副高级 is asked for."""
 GROUP = 2.0
@@ -95,14 +99,18 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             _no_definition(question, evidence),
             float(attributes.names_nobody(question, sentence)),
             float(is_contact_of_another(question, sentence, document)),
-            float(attributes.lacks_body(question, sentence)),
-            float(attributes.lacks_person(question, sentence)),
-            float(attributes.lacks_number(question, sentence)),
             float(attributes.lacks_place(question, sentence)),
-            float(attributes.lacks_growth(question, sentence)),
-            float(attributes.lacks_part(question, sentence, near)),
             float(attributes.is_only_title(question, sentence, title)),
             float(question.kind == OPEN and evidence.lexical < FAR),
+            LACKS
+            * (
+                _names_none(question, evidence)
+                or attributes.lacks_body(question, sentence)
+                or attributes.lacks_person(question, sentence)
+                or attributes.lacks_number(question, sentence)
+                or attributes.lacks_growth(question, sentence)
+                or attributes.lacks_part(question, sentence, near)
+            ),
         ),
         missing_name=max(
             missing_name(question, sentence, headings, context, document),
@@ -113,7 +121,8 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             missing_number(question, sentence, context),
             CONTRARY * others.is_contrary(question, sentence),
             float(others.is_not_denied(question, sentence)),
-            float(others.counts_otherwise(question, sentence + context + title)),
+            CONTRARY * others.counts_otherwise(question, sentence + context + title),
+            CONTRARY * others.is_of_another_in_row(question, sentence),
         ),
         missing_wanted=missing_wanted(question, near if asks_figure else sentence)
         * (IN_TITLE if asks_figure and question.wanted and question.wanted in headings + title else 1),
@@ -134,11 +143,13 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             float(attributes.is_other_money(question, near)),
             GROUP * attributes.is_total_for_part(question, sentence, near),
             GROUP * attributes.is_growth_of_another(question, evidence),
+            GROUP * attributes.is_growth_of_other(question, evidence, headings + title, squeeze(document.text)),
             GROUP * others.is_of_group(question, evidence, document),
             GROUP * others.is_of_another_field(question, sentence),
             GROUP * others.is_of_another_place(question, evidence, document),
             GROUP * others.is_per_another(question, evidence),
             GROUP * others.is_of_whole(question, evidence, title),
+            GROUP * others.is_part_of_total(question, sentence),
             GROUP * others.is_of_namesake(question, sentence + headings, document),
             GROUP * missing_member(question, sentence + headings, document),
         ),
@@ -199,6 +210,25 @@ _DEFINES = re.compile(r"指|即|所称|称为|是一[种个项类]|定义|、[^�
 def _no_definition(question: Question, evidence: Evidence) -> float:
     """Return 1 where a question asks what something means and the sentence does not say it."""
     return float(_ASKS_DEFINITION.search(question.text) is not None and not _DEFINES.search(evidence.text))
+
+
+def _names_none(question: Question, evidence: Evidence) -> bool:
+    """Tell a sentence that counts those whose names are asked for, or names only those whom the question leaves out."""
+    if ASKS_NAMES.search(question.text):
+        return COUNTED.search(evidence.text) is not None and not NAMED.search(evidence.text)
+    besides = BESIDES.search(question.text)
+    known = [term.text for term in question.terms if besides and term.text in besides.group(1)]
+    members = [m for start, end in find_lists(evidence.text) for m in re.split("[、和与及]", evidence.text[start:end])]
+    return bool(known and members) and all(
+        any(match_term(one, squeeze(member)) > ALMOST for one in known) for member in members
+    )
+
+
+ASKS_NAMES = re.compile(r"叫什么|叫啥|什么名字|啥名|名字(?:是|叫)|是哪[几些]|都有哪些|哪\d+[家个所]")
+COUNTED = re.compile(r"(?:\d+|[两三四五六七八九十])(?:多|余)?[家所个名人户座](?![人月])")
+NAMED = re.compile(r"[、“《和与]|包括|分别")
+"""What a sentence has that names some, where a question asks for the names: 撤销5家 does not."""
+BESIDES = re.compile(r"除了?([^，,?？]{2,}?)(?:之外|以外|外)?[，,还].{0,12}(?:还|哪|什么)")
 
 
 def _no_list(question: Question, evidence: Evidence) -> float:
