@@ -11,6 +11,7 @@ from app.answering.matching import match_term, squeeze
 from app.answering.others import ALMOST, NAMED_BODY
 from app.answering.question import FIGURE, HOW, WHERE, WHETHER, Question
 from app.answering.spans import MONEY
+from app.types import Document
 
 
 def lacks_body(question: Question, sentence: str) -> bool:
@@ -105,36 +106,22 @@ _COMPARES = re.compile(
 )
 
 
-def is_growth_of_another(question: Question, evidence: Evidence) -> bool:
-    """Tell a growth told of the thing in the clause before it, where the question asks for that of a thing in a clause
-    still before: 企业142家，规模386亿元，同比增长17.4%."""
-    if question.kind != FIGURE or not evidence.highlights or not BY_HOW_MUCH.search(question.text):
+def is_growth_of_another(question: Question, evidence: Evidence, headings: str, document: Document) -> bool:
+    """Tell a growth told of the thing in its own clause or the one before it, where the question asks for that of a thing
+    in a clause still before, or elsewhere in the document: 企业142家，规模386亿元，同比增长17.4%."""
+    asked = BY_HOW_MUCH.search(question.text)
+    if question.kind != FIGURE or not evidence.highlights or asked is None:
         return False
     pieces = re.split("[，,；;。]", evidence.text[: evidence.highlights[0][0]])
-    if len(pieces) < 3 or not re.match(r"\s*(?:同比|环比|比|较|增|下降|上升|减少)", pieces[-1] or "增"):
-        return False
-    subject = next((i for i in range(len(pieces) - 2, 0, -1) if not _GOES_ON.match(pieces[i].strip())), 0)
+    subject = next((i for i in range(len(pieces) - 1, 0, -1) if not _GOES_ON.match(pieces[i].strip() or "增")), 0)
     own, before = squeeze("，".join(pieces[subject:])), squeeze("，".join(pieces[:subject]))
-    counted = [term.text for term in question.terms if term.weight >= 0.9 and not re.match(r"\d", term.text)]
-    return any(
-        match_term(word, own) < ALMOST and word in before and re.search(rf"{re.escape(word)}[^，]{{0,6}}\d", before)
-        for word in counted
-    )
-
-
-def is_growth_of_other(question: Question, evidence: Evidence, headings: str, document: str) -> bool:
-    """Tell a growth of something counted in its own clause, where the question asks for that of a thing which the document
-    tells elsewhere: 服务企业2963家，同比增长18.6% for 创新券补贴."""
-    asked = BY_HOW_MUCH.search(question.text) if question.kind == FIGURE and evidence.highlights else None
-    if asked is None:
-        return False
-    pieces = re.split("[，,；;。]", evidence.text[: evidence.highlights[0][1]])
-    subject = next((i for i in range(len(pieces) - 1, -1, -1) if not _GOES_ON.match(pieces[i].strip())), 0)
-    own = squeeze("，".join(pieces[subject:])) + headings
-    before = question.text[: asked.start()]
-    nouns = [t.text for t in question.terms if t.text in before and t.weight >= 0.9 and not re.match(r"\d", t.text)]
-    noun = next((noun for noun in reversed(nouns) if noun not in _SAYS_LITTLE), "")
-    return noun != "" and noun in document and match_term(noun, own) < ALMOST
+    nouns = [t.text for t in question.terms if t.weight >= 0.9 and not re.match(r"\d", t.text)]
+    if subject < len(pieces) - 1 and any(
+        match_term(noun, own) < ALMOST and re.search(rf"{re.escape(noun)}[^，]{{0,6}}\d", before) for noun in nouns
+    ):
+        return True
+    grown = [noun for noun in nouns if noun in question.text[: asked.start()] and noun not in _SAYS_LITTLE][-1:]
+    return any(match_term(noun, own + headings) < ALMOST and noun in squeeze(document.text) for noun in grown)
 
 
 _SAYS_LITTLE = frozenset(

@@ -190,6 +190,7 @@ def missing_reason(question: Question, sentence: str) -> float:
 
 
 ONLY_CHANGE = 1.5
+"""What it counts that a sentence tells a change and nothing of why."""
 _CAUSE = re.compile(
     r"因|由于|为[了使]?|鉴于|考虑|所以|导致|造成|影响|受|主要是|得益|理由|使|致|旨在|以便|从而|避免|缺|不足|难|需|有利|保障|解决|按照|根据|[拉带推]动"
 )
