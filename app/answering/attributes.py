@@ -10,7 +10,7 @@ from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS, wanted_figures
 from app.answering.matching import match_term, squeeze
 from app.answering.others import ALMOST, NAMED_BODY
 from app.answering.question import FIGURE, HOW, WHERE, WHETHER, Question
-from app.answering.spans import MONEY
+from app.answering.spans import MONEY, find_lists
 from app.types import Document
 
 
@@ -47,6 +47,25 @@ _ASKS_KIND_OF_BODY = re.compile(
 )
 
 
+def names_none(question: Question, sentence: str) -> bool:
+    """Tell a sentence that counts those whose names are asked for, or names only those whom the question leaves out."""
+    if _ASKS_NAMES.search(question.text):
+        return _COUNTED.search(sentence) is not None and not _NAMED.search(sentence)
+    besides = _BESIDES.search(question.text)
+    if besides is None:
+        return False
+    known = [term.text for term in question.terms if term.text in besides.group(1)]
+    members = [squeeze(m) for start, end in find_lists(sentence) for m in re.split("[、和与及]", sentence[start:end])]
+    return bool(members) and all(any(match_term(one, member) > ALMOST for one in known) for member in members)
+
+
+_ASKS_NAMES = re.compile(r"叫什么|叫啥|什么名字|啥名|名字(?:是|叫)|是哪[几些]|都有哪些|哪\d+[家个所]")
+_COUNTED = re.compile(r"(?:\d+|[两三四五六七八九十])(?:多|余)?[家所个名人户座](?![人月])")
+_NAMED = re.compile(r"[、“《和与]|包括|分别")
+"""What a sentence has that names some, where a question asks for the names: 撤销5家 does not."""
+_BESIDES = re.compile(r"除了?([^，,?？]{2,}?)(?:之外|以外|外)?[，,还].{0,12}(?:还|哪|什么)")
+
+
 def lacks_person(question: Question, sentence: str) -> bool:
     """Tell a sentence that names nobody, where the holder of a post is asked for: 主任实行公开招聘 for 主任是谁; 由市长任组长
     says who, not his name."""
@@ -72,11 +91,11 @@ _ASKS_NUMBER = re.compile(r"(?:电话|手机号?|邮箱|网址)(?:号码)?(?:是
 
 def lacks_place(question: Question, sentence: str) -> bool:
     """Tell a sentence with no place but those of the question, where one is asked for: 8月举办首届嘉年华 for 在哪儿办."""
-    rest = _without_words_of(question, sentence)
     if _ASKS_ADDRESS.search(question.text):
-        return not _ADDRESS.search(rest)
+        return not _ADDRESS.search(_without_words_of(question, sentence))
     if question.kind != WHERE or not _ASKS_PLACE.search(question.text):
         return False
+    rest = _without_words_of(question, sentence)
     return not _PLACE.search(rest) and not _has_class(("ns", "s", *_NAMES), rest)
 
 

@@ -9,7 +9,7 @@ from app.answering import attributes, others
 from app.answering.choosing import Evidence
 from app.answering.kinds import missing_wanted
 from app.answering.lexicon import words
-from app.answering.matching import match_term, squeeze
+from app.answering.matching import squeeze
 from app.answering.metadata import is_contact_of_another
 from app.answering.missing import (
     lacks_dated_deed,
@@ -24,9 +24,7 @@ from app.answering.missing import (
     missing_word,
     missing_year,
 )
-from app.answering.others import ALMOST
 from app.answering.question import DATE, FIGURE, LIST, OPEN, WHICH, Question
-from app.answering.spans import find_lists
 from app.types import Document
 
 OTHERS = 2.0
@@ -104,7 +102,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             float(question.kind == OPEN and evidence.lexical < FAR),
             LACKS
             * (
-                _names_none(question, evidence)
+                attributes.names_none(question, evidence.text)
                 or attributes.lacks_body(question, sentence)
                 or attributes.lacks_person(question, sentence)
                 or attributes.lacks_number(question, sentence)
@@ -209,25 +207,6 @@ _DEFINES = re.compile(r"指|即|所称|称为|是一[种个项类]|定义|、[^�
 def _no_definition(question: Question, evidence: Evidence) -> float:
     """Return 1 where a question asks what something means and the sentence does not say it."""
     return float(_ASKS_DEFINITION.search(question.text) is not None and not _DEFINES.search(evidence.text))
-
-
-def _names_none(question: Question, evidence: Evidence) -> bool:
-    """Tell a sentence that counts those whose names are asked for, or names only those whom the question leaves out."""
-    if ASKS_NAMES.search(question.text):
-        return COUNTED.search(evidence.text) is not None and not NAMED.search(evidence.text)
-    besides = BESIDES.search(question.text)
-    known = [term.text for term in question.terms if besides and term.text in besides.group(1)]
-    members = [m for start, end in find_lists(evidence.text) for m in re.split("[、和与及]", evidence.text[start:end])]
-    return bool(known and members) and all(
-        any(match_term(one, squeeze(member)) > ALMOST for one in known) for member in members
-    )
-
-
-ASKS_NAMES = re.compile(r"叫什么|叫啥|什么名字|啥名|名字(?:是|叫)|是哪[几些]|都有哪些|哪\d+[家个所]")
-COUNTED = re.compile(r"(?:\d+|[两三四五六七八九十])(?:多|余)?[家所个名人户座](?![人月])")
-NAMED = re.compile(r"[、“《和与]|包括|分别")
-"""What a sentence has that names some, where a question asks for the names: 撤销5家 does not."""
-BESIDES = re.compile(r"除了?([^，,?？]{2,}?)(?:之外|以外|外)?[，,还].{0,12}(?:还|哪|什么)")
 
 
 def _no_list(question: Question, evidence: Evidence) -> float:
