@@ -1,12 +1,16 @@
-"""In what order the sentences of a passage are taken for the answer."""
+"""In what order the sentences of a passage are taken for the answer, and which are quoted."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
 from app.answering.choosing import told, weigh
-from app.answering.extractive import rank_scores
+from app.answering.extractive import find_answer, rank_scores
 from app.answering.question import parse_question
-from app.types import Chunk, Document, Passage, Reading, Span
+from app.types import Chunk, Document, Passage, Reading, Span, Store, Vectors
 
 
 def ranked(question: str, *sentences: str, read: str = "") -> list[str]:
@@ -46,3 +50,23 @@ def test_the_reader_decides_between_equals_but_not_against_the_words_of_the_ques
     single, double, talents = "单职工家庭最高贷款70万元。", "双职工家庭最高贷款100万元。", "高层次人才最高可贷150万元。"
     assert ranked("家庭最高贷款多少万元？", single, double, read="100万元")[0] == double
     assert ranked("单职工家庭最高贷款多少万元？", single, talents, read="150万元")[0] == single
+
+
+def all_equal(question: str, sentences: Sequence[str]) -> Vectors:
+    """Return the cosines of an encoder that tells nothing apart."""
+    return np.zeros(len(sentences), np.float32)
+
+
+def quoted(question: str, text: str) -> list[str]:
+    """Return the sentences of one passage that answer, without a reader."""
+    chunk, document = Chunk("c", "d", Span(0, len(text)), text, ()), Document("d", "通知", text)
+    store = cast(Store, SimpleNamespace(documents={"d": document}, chunk_at=lambda document_id, offset: chunk))
+    verdict = find_answer(question, lambda query: [Passage(chunk, 3.0, 1)], all_equal, store)
+    return [finding.text for finding in verdict.findings]
+
+
+def test_two_sentences_that_are_as_likely_are_both_quoted_but_the_same_one_once() -> None:
+    east, west = "东区的学校食堂今年新建3个。", "西区的学校食堂今年新建5个。"
+    assert quoted("学校食堂今年新建多少个？", east + west) == [east, west]
+    assert quoted("学校食堂今年新建多少个？", east + "\n" + east) == [east]
+    assert quoted("西区的学校食堂今年新建多少个？", east + west) == [west]

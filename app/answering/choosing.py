@@ -52,6 +52,8 @@ class Evidence:
     """1 if it has the noun, or the look, of what is asked for (短板 of 有什么短板), down to 0."""
     located: float = 0.0
     """How likely the reader finds the answer to start in this sentence, if its passage answers, 0 to 1."""
+    score: float = 0.0
+    """What orders it among the others that were read."""
 
     @property
     def clause(self) -> str:

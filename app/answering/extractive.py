@@ -162,17 +162,18 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     judged = _judge(question, evidence[0], evidence, documents)
     if judged.confidence < THRESHOLD and question.kind in (FIGURE, DATE) and judged.best.fit == 0:
         judged = _with_figure(question, judged.best, evidence, documents) or judged
-    found = _quoted(question, judged, evidence, documents[judged.best.passage.chunk.document_id], store)
+    found = _quoted(question, judged, evidence, documents, store)
     confidence, by_rules = judged.confidence, judged.judgement.by_rules
     answers, declined = (found, ()) if confidence >= THRESHOLD else ((), found)
     return Verdict(answers, confidence, by_rules, declined, (judged.judgement,))
 
 
 def _quoted(
-    question: Question, judged: _Judged, evidence: Sequence[Evidence], document: Document, store: Store
+    question: Question, judged: _Judged, evidence: Sequence[Evidence], documents: Mapping[str, Document], store: Store
 ) -> tuple[Finding, ...]:
-    """Return the best sentence with those that belong to it."""
+    """Return the best sentence with those that belong to it, or with the next one if that is as likely the answer."""
     best, confidence = judged.best, judged.confidence
+    document = documents[best.passage.chunk.document_id]
     if points := _points_around(question, best.span, document.text):
         return tuple(replace(_plain_finding(document, span, store), probability=confidence) for span in points)
     items = _items_under(question, best, document)
@@ -181,7 +182,25 @@ def _quoted(
     chosen = [replace(best, highlights=()) if only_leads else best, *following]
     findings = [Finding(document, e.span, e.passage.chunk, e.highlights, confidence) for e in chosen]
     listed = [replace(_plain_finding(document, span, store), probability=confidence) for span in items]
+    if len(findings) + len(listed) == 1 and (rival := _rival(question, judged, evidence, documents)):
+        other = documents[rival.best.passage.chunk.document_id]
+        findings += [replace(_plain_finding(other, rival.best.span, store), probability=rival.confidence)]
     return (*findings, *listed)
+
+
+AS_LIKELY = 0.6
+"""A sentence whose score is no more than this below the best one's is the answer nearly as often."""
+
+
+def _rival(
+    question: Question, judged: _Judged, evidence: Sequence[Evidence], documents: Mapping[str, Document]
+) -> _Judged | None:
+    """Return the next sentence where it is as likely the answer as the best one, and says something else."""
+    best, *others = evidence
+    if judged.best is not best or not others or best.score - others[0].score > AS_LIKELY:
+        return None
+    rival = _judge(question, others[0], evidence, documents)
+    return rival if rival.confidence >= THRESHOLD and squeeze(rival.best.text) != squeeze(best.text) else None
 
 
 def _with_figure(
@@ -272,7 +291,7 @@ def read(
         support = support_of(question, one, documents[one.passage.chunk.document_id])
         scores[row] += WEIGHED_LEAD + SUPPORT_WEIGHT * max(-MOST_LOGIT, min(MOST_LOGIT, logit(support)))
     order = np.argsort(-scores, kind="stable")
-    return [replace(evidence[i], dense=by_row[i]) if i in by_row else evidence[i] for i in map(int, order)]
+    return [replace(evidence[i], dense=by_row.get(i, 0.0), score=float(scores[i])) for i in map(int, order)]
 
 
 def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
