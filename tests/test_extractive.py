@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.answering.choosing import told, weigh
-from app.answering.extractive import find_answer, rank_scores
+from app.answering.extractive import Finding, find_answer, rank_scores
 from app.answering.question import parse_question
 from app.types import Chunk, Document, Passage, Reading, Span, Store, Vectors
 
@@ -57,12 +57,15 @@ def all_equal(question: str, sentences: Sequence[str]) -> Vectors:
     return np.zeros(len(sentences), np.float32)
 
 
-def quoted(question: str, text: str) -> list[str]:
-    """Return the sentences of one passage that answer, without a reader."""
+def found(question: str, text: str) -> tuple[Finding, ...]:
+    """Return what answers in one passage, without a reader."""
     chunk, document = Chunk("c", "d", Span(0, len(text)), text, ()), Document("d", "通知", text)
     store = cast(Store, SimpleNamespace(documents={"d": document}, chunk_at=lambda document_id, offset: chunk))
-    verdict = find_answer(question, lambda query: [Passage(chunk, 3.0, 1)], all_equal, store)
-    return [finding.text for finding in verdict.findings]
+    return find_answer(question, lambda query: [Passage(chunk, 3.0, 1)], all_equal, store).findings
+
+
+def quoted(question: str, text: str) -> list[str]:
+    return [finding.text for finding in found(question, text)]
 
 
 def test_two_sentences_that_are_as_likely_are_both_quoted_but_the_same_one_once() -> None:
@@ -70,3 +73,12 @@ def test_two_sentences_that_are_as_likely_are_both_quoted_but_the_same_one_once(
     assert quoted("学校食堂今年新建多少个？", east + west) == [east, west]
     assert quoted("学校食堂今年新建多少个？", east + "\n" + east) == [east]
     assert quoted("西区的学校食堂今年新建多少个？", east + west) == [west]
+
+
+def test_measures_are_highlighted_to_the_end_of_the_sentence() -> None:
+    text = "对小微企业采取减免租金、贷款贴息的扶持措施，并开通服务热线。"
+    (finding,) = found("对小微企业采取了哪些扶持措施？", text)
+    (shown,) = finding.highlighted()
+    assert text.removesuffix("。").endswith(shown)
+    (other,) = found("对小微企业采取的扶持措施中有什么热线？", text)
+    assert not any("减免租金" in part for part in other.highlighted())

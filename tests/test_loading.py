@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.loading import make_document
+from app.loading.fields import ISSUER
 from app.loading.paragraphs import canonical_lines
 from app.types import Document
 from tests.conftest import CORPUS
@@ -282,6 +283,21 @@ def test_a_notice_with_an_attachment() -> None:
     assert notice.heading_at(notice.text.index("特此通知")) == ()
     assert notice.heading_at(notice.text.index("此件公开发布")) == ("落款",)
     assert notice.heading_at(notice.text.index("办公室　　2024")) == ("落款",)
+
+
+@pytest.mark.parametrize(
+    ("text", "issuer"),
+    [
+        ("稷安市消防救援支队\n稷消〔2025〕6号\n\n火灾情况的通报\n\n全年火灾下降。", "稷安市消防救援支队"),
+        ("稷安市博物馆\n稷博〔2025〕6号\n\n开放时间的通告\n\n周一闭馆。", "稷安市博物馆"),
+        ("开放时间的通告\n\n周一闭馆。\n节日照常开放。\n\n稷安市博物馆\n2025年1月6日", "稷安市博物馆"),
+        ("稷安市博物馆简介\n2025年1月6日\n\n本馆建于1952年。\n周一闭馆。\n节日照常开放。", None),
+        ("馆藏目录\n稷博〔2025〕6号\n\n本馆建于1952年。\n开放时间的通告\n2025年1月6日", None),
+    ],
+)
+def test_the_issuer_is_above_the_number_or_the_date_whatever_its_name_ends_with(text: str, issuer: str | None) -> None:
+    field = make_document("a.txt", text).field(ISSUER)
+    assert (field.value if field else None) == issuer
 
 
 def test_an_item_that_ends_with_a_semicolon_is_no_heading_and_a_question_is_one() -> None:

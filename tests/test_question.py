@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.answering.places import with_places
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHETHER, WHICH, WHO, parse_question
 from app.answering.terms import language_of, search_words
+from app.loading import make_document
 
 
 @pytest.mark.parametrize(
@@ -149,3 +151,16 @@ def test_a_name_written_in_chinese_too_counts_once_and_what_is_counted_may_be_a_
 )
 def test_what_a_figure_is_asked_for_with(question: str, kind: str) -> None:
     assert parse_question(question).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "place"),
+    [
+        ("2024年稷安市共接报火灾多少起？", "稷安市"),
+        ("在稷安买技术补多少？", "稷安"),
+        ("桐溪区接报火灾多少起？", "桐溪区"),
+    ],
+)
+def test_a_place_that_no_dictionary_has_is_a_name_with_what_kind_of_place_it_is(question: str, place: str) -> None:
+    documents = [make_document("a.txt", "稷安市消防救援支队\n稷消〔2025〕6号\n\n火灾情况的通报\n\n全年火灾下降。")]
+    assert [term.text for term in with_places(parse_question(question), documents).terms if term.is_name] == [place]

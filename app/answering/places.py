@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from app.answering.matching import squeeze
 from app.answering.question import Question
-from app.answering.terms import chinese_terms
+from app.answering.terms import PLACE_KINDS, chinese_terms
 from app.loading import fields as keys
 from app.types import Document
 
-_ENDS = "省市区县州"
+_ENDS = "".join(PLACE_KINDS)
 _PLACE = re.compile(rf"([\u3400-\u9fff]{{2,3}}?)[{_ENDS}]")
 
 

@@ -260,7 +260,7 @@ BESIDE = {
     "missing_name": -2.9, "missing_year": -5.2, "missing_number": -3.8, "missing_wanted": -2.0, "missing_focus": -1.5,
     "missing_word": -1.6, "missing_reason": -1.8, "aggregate": -3.5, "unreal": -3.5,
 }  # fmt: skip
-READER, BESIDE_BIAS = 0.7, -0.8
+READER, BESIDE_BIAS = 0.7, -0.6
 """The same beside the reader's logit, and what that counts: half way from these weights to a fit such as
 `python -m evals weights` makes, which gains a little on documents that nobody had looked at and loses as little on the reply."""
 MOST_READ = 6.0

@@ -11,6 +11,7 @@ from app.answering.lexicon import translations, words
 from app.text import fold, has_cjk
 
 PLACE_ENDS = ("市", "县", "区", "镇", "乡")
+PLACE_KINDS = ("省", "市", "区", "县", "州")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,10 @@ def chinese_terms(folded: str, place: str = "") -> tuple[Term, ...]:
 
 
 def _tagged_with(place: str, text: str) -> Sequence[tuple[str, str]]:
+    """Return the words of a text with their classes, a place that is known to be one with what kind it is behind it."""
     before, found, after = text.partition(place) if place else (text, "", "")
+    if found and after[:1] in PLACE_KINDS:
+        found, after = found + after[:1], after[1:]
     return (*tagged(before), (found, "ns"), *tagged(after)) if found else tagged(before)
 
 

@@ -50,8 +50,13 @@ PROPOSAL_NUMBER = re.compile(
     r"第\s*([A-Z]?\d{2,6})\s*号\s*(?:提案|建议|议案)|(?:提案|建议|议案)\s*第\s*([A-Z]?\d{2,6})\s*号"
 )
 """The number of the proposal that a reply answers."""
-BODY = "委员会|人民政府|办公厅|办公室|政府|委|局|厅|部|署|院|处|中心|公司|协会|集团|大学|学院|银行|联盟|党组"
+BODY = (
+    "委员会|人民政府|办公厅|办公室|政府|委|局|厅|部|署|院|处|中心|公司|集团|大学|学院|学校|中学|小学|银行|联盟|党组|小组|"
+    "[总支大]队|协会|学会|商会|工会|基金会|联合会|红十字会|妇联|残联|科协|工商联"
+)
 ISSUER_LINE = re.compile(rf"^[\u3400-\u9fff\s、（）()]{{2,40}}(?:{BODY})(?:文件)?$")
+_NAME_LINE = re.compile(r"^[\u3400-\u9fff\s、（）()]{4,40}$")
+"""What may be a body's name, whatever it ends with, where only a body's name stands."""
 GENRE = (
     "答复|复函|通知|意见|办法|规定|方案|条例|细则|公告|决定|决议|函|批复|报告|通告|通报|规划|纲要|要点|公报|指南|说明|措施|"
     "计划|法|规则|准则|标准|目录|清单|请示|议案|提案|建议|纪要|政策|令|制度|解读"
@@ -194,8 +199,19 @@ def _consulted(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
 
 def _issuer(lines: Sequence[Line], starts: Sequence[int], title: int | None) -> Iterator[Field]:
     """Yield the issuing body: the line above the title, else the signature above the date."""
-    above = [i for i in range(title or 0) if ISSUER_LINE.match(lines[i].text)]
+    above = [
+        i
+        for i in range(title or 0)
+        if ISSUER_LINE.match(lines[i].text)
+        or (DOCUMENT_NUMBER.fullmatch(lines[i + 1].text) and _NAME_LINE.match(lines[i].text))
+    ]
     dates = [i for i, line in enumerate(lines) if DATE_LINE.match(line.text) and not line.text.endswith("印发")]
-    signed = [i - 1 for i in dates if i and ISSUER_LINE.match(lines[i - 1].text)]
+    signed = [
+        i - 1
+        for i in dates
+        if i
+        and not TITLE_LINE.search(lines[i - 1].text)
+        and (ISSUER_LINE if i <= len(lines) // 2 else _NAME_LINE).match(lines[i - 1].text)
+    ]
     for i in [*above[:1], *signed[:1]][:1]:
         yield Field(ISSUER, lines[i].text.removesuffix("文件"), _span(lines, starts, i))
