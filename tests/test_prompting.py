@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.answering.extractive import Finding
-from app.answering.prompting import QUESTION_CHARS, as_data, compose_prompt, is_order, rewrite_prompt
+from app.answering.prompting import QUESTION_CHARS, as_data, compose_prompt, rewrite_prompt
+from app.text import is_order
 from app.types import Chunk, Document, Span, Turn
 
 TOKENS = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<end_of_turn>", "<｜User｜>", "</think>")  # fmt: skip

@@ -17,7 +17,7 @@ from app.answering.places import with_places
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
 from app.answering.support import THRESHOLD, Support, logit, probability, support_of
 from app.retrieval import standardise
-from app.text import has_cjk, is_topic, items_after, leads_in, unnumbered
+from app.text import has_cjk, is_order, is_topic, items_after, leads_in, unnumbered
 from app.types import Chunk, Document, Passage, Span, Store, Vectors
 
 MAX_SENTENCES = 3
@@ -208,7 +208,7 @@ def _rival(
 ) -> _Judged | None:
     """Return the next sentence where it is as likely the answer as the best one, and says something else."""
     best, *others = evidence
-    if judged.best is not best or not others or best.score - others[0].score > AS_LIKELY:
+    if judged.best is not best or not others or best.score - others[0].score > AS_LIKELY or is_order(others[0].text):
         return None
     rival = _judge(question, others[0], evidence, documents)
     return rival if rival.confidence >= THRESHOLD and squeeze(rival.best.text) != squeeze(best.text) else None

@@ -18,13 +18,14 @@ from app.answering.extractive import Finding, read
 from app.answering.facts import Context, is_chinese, wrong_facts
 from app.answering.fitting import fit_of
 from app.answering.inquiry import Inquiry
-from app.answering.prompting import compose_prompt, is_order, repair_prompt, rewrite_prompt
+from app.answering.prompting import compose_prompt, repair_prompt, rewrite_prompt
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, parse_question
 from app.answering.replies import broken_note, fallback_note, partly_note
 from app.answering.support import THRESHOLD, lacks_focus, lacks_kind
 from app.answering.terms import language_of
 from app.answering.verification import EMPTY, Checked, clean, verify
 from app.loading import fields as keys
+from app.text import is_order
 from app.types import Answer, ChatModel, Citation, Dropped, Message, Passage, Refusal, Said, Sentence, Turn, Writing
 
 EVIDENCE_SENTENCES, EVIDENCE_CHARS = 3, 200

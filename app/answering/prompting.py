@@ -27,18 +27,6 @@ _SPECIAL = re.compile(
 )
 """Tokens that end a turn or begin a role in some model's template, and characters nobody sees."""
 _FALSE_MARK = re.compile(r"[\[［【](\d{1,3})[\]］】]")
-_ORDER = re.compile(
-    r"(?:忽略|无视|忘记|忘掉|不要理会|disregard|ignore|forget)[^。.]{0,20}?(?:指令|指示|提示|规则|要求|命令|instruction|prompt|rule)"
-    r"|(?:system|developer)\s*(?:prompt|message)|系统提示|提示词|你(?:现在|从现在起)?是[^。，,]{0,12}?(?:AI|人工智能|助手|语言模型|GPT)|as an ai|you are (?:now )?(?:an?|the) (?:ai|assistant|chatbot)"
-    r"|(?:请|必须|务必)?(?:只|直接)?(?:回答|输出|回复)[:：“\"‘]|\b(?:reply|respond|answer|output) (?:only )?(?:with|as follows)\b"
-    r"|(?:^|[\s。])(?:system|assistant|user|human|ai)\s*[:：]|<\|",
-    re.IGNORECASE,
-)
-
-
-def is_order(text: str) -> bool:
-    """Tell a sentence that speaks to a language model; no such sentence is shown to one."""
-    return _ORDER.search(text) is not None
 
 
 def as_data(text: str) -> str:
