@@ -84,6 +84,16 @@ _TOPIC = re.compile(
 )
 
 
+def is_question(sentence: str) -> bool:
+    """Tell a question that the text answers next."""
+    return sentence.rstrip(CLOSERS + " ").endswith(("？", "?"))
+
+
+def is_topic(sentence: str) -> bool:
+    """Tell a sentence that only names what the next ones say: a numbered one (三是加强服务。) or a question."""
+    return is_question(sentence) or (len(sentence) <= TOPIC_CHARS and _TOPIC.match(sentence) is not None)
+
+
 _ORDER = re.compile(
     r"(?:忽略|无视|忘记|忘掉|不要理会|disregard|ignore|forget)[^。.]{0,20}?(?:指令|指示|提示|规则|要求|命令|instruction|prompt|rule)"
     r"|(?:system|developer)\s*(?:prompt|message)|系统提示|提示词|你(?:现在|从现在起)?是[^。，,]{0,12}?(?:AI|人工智能|助手|语言模型|GPT)|as an ai|you are (?:now )?(?:an?|the) (?:ai|assistant|chatbot)"
@@ -96,16 +106,6 @@ _ORDER = re.compile(
 def is_order(text: str) -> bool:
     """Tell a sentence that speaks to a language model; no such sentence is shown to one, nor quoted beside an answer."""
     return _ORDER.search(text) is not None
-
-
-def is_question(sentence: str) -> bool:
-    """Tell a question that the text answers next."""
-    return sentence.rstrip(CLOSERS + " ").endswith(("？", "?"))
-
-
-def is_topic(sentence: str) -> bool:
-    """Tell a sentence that only names what the next ones say: a numbered one (三是加强服务。) or a question."""
-    return is_question(sentence) or (len(sentence) <= TOPIC_CHARS and _TOPIC.match(sentence) is not None)
 
 
 def unnumbered(sentence: str) -> str:

@@ -180,7 +180,7 @@ def _quoted(
     following = [] if items else _companions(question, best, evidence)
     only_leads = items or judged.weighed is not best or (following and is_topic(best.text))
     chosen = [replace(best, highlights=()) if only_leads else best, *following]
-    findings = [Finding(document, e.span, e.passage.chunk, _shown(question, e), confidence) for e in chosen]
+    findings = [Finding(document, e.span, e.passage.chunk, _short_answer(question, e), confidence) for e in chosen]
     listed = [replace(_plain_finding(document, span, store), probability=confidence) for span in items]
     if len(findings) + len(listed) == 1 and (rival := _rival(question, judged, evidence, documents)):
         other = documents[rival.best.passage.chunk.document_id]
@@ -191,7 +191,7 @@ def _quoted(
 _ASKS_MEASURES = re.compile("措施|政策|举措|要求|做法|规定|优惠|扶持|安排|注意事项|流程|程序")
 
 
-def _shown(question: Question, evidence: Evidence) -> tuple[tuple[int, int], ...]:
+def _short_answer(question: Question, evidence: Evidence) -> tuple[tuple[int, int], ...]:
     """Return the short answer; where measures are asked for they go on to the end of the sentence."""
     if not (evidence.highlights and question.kind in (LIST, HOW, OPEN) and _ASKS_MEASURES.search(question.text)):
         return evidence.highlights
@@ -199,8 +199,8 @@ def _shown(question: Question, evidence: Evidence) -> tuple[tuple[int, int], ...
 
 
 AS_LIKELY = 1.0
-"""Where the next sentence's score is no further than this below the best one's, it is the one that answers in one of five
-cases (26 of 126 on the documents in tests/other_documents and on the reply)."""
+"""Where the next sentence's score is no further than this below the best one's, it is quoted, too: in 99 of 2,838 answers on the
+documents in tests/other_documents and on the reply, of which 24 had the answer only there and 54 had it already."""
 
 
 def _rival(

@@ -11,7 +11,9 @@ from app.answering.lexicon import translations, words
 from app.text import fold, has_cjk
 
 PLACE_ENDS = ("市", "县", "区", "镇", "乡")
+"""How the full names end that a question tells one place from another by."""
 PLACE_KINDS = ("省", "市", "区", "县", "州")
+"""How the name of a place may end whose body issues documents."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,19 +199,18 @@ def _consulted(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
 
 def _issuer(lines: Sequence[Line], starts: Sequence[int], title: int | None) -> Iterator[Field]:
     """Yield the issuing body: the line above the title, else the signature above the date."""
-    above = [
-        i
-        for i in range(title or 0)
-        if ISSUER_LINE.match(lines[i].text)
-        or (DOCUMENT_NUMBER.fullmatch(lines[i + 1].text) and _NAME_LINE.match(lines[i].text))
-    ]
+    above = [i for i in range(title or 0) if ISSUER_LINE.match(lines[i].text) or _is_over_number(lines, i)]
     dates = [i for i, line in enumerate(lines) if DATE_LINE.match(line.text) and not line.text.endswith("印发")]
-    signed = [
-        i - 1
-        for i in dates
-        if i
-        and not TITLE_LINE.search(lines[i - 1].text)
-        and (ISSUER_LINE if i <= len(lines) // 2 else _NAME_LINE).match(lines[i - 1].text)
-    ]
+    signed = [i - 1 for i in dates if i and _is_signature(lines, i - 1)]
     for i in [*above[:1], *signed[:1]][:1]:
         yield Field(ISSUER, lines[i].text.removesuffix("文件"), _span(lines, starts, i))
+
+
+def _is_over_number(lines: Sequence[Line], i: int) -> bool:
+    return bool(_NAME_LINE.match(lines[i].text) and DOCUMENT_NUMBER.fullmatch(lines[i + 1].text))
+
+
+def _is_signature(lines: Sequence[Line], i: int) -> bool:
+    """Tell the line over a date that is a body's name; at the end of a document that may end with anything."""
+    pattern = _NAME_LINE if i >= len(lines) // 2 else ISSUER_LINE
+    return bool(pattern.match(lines[i].text)) and not TITLE_LINE.search(lines[i].text)
