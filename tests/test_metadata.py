@@ -79,6 +79,7 @@ NOTICE = make_document(
         ("江经信企〔2025〕18号的联系人是谁？", []),
         ("江经信企〔2025〕17号的联系人是谁？", ["陈晓岚"]),
         ("举报电话是多少？", []),
+        ("有人乱收钱，打哪个电话告？", ["88015519"]),
         ("专项资金通知的文号", ["江经信企〔2025〕17号"]),
     ],
 )
@@ -99,6 +100,8 @@ def test_a_reply_is_known_by_what_it_answers() -> None:
     assert answers("市财政局的联系电话", document) == []
     assert answers("跟哪些部门一起研究的？", document) == answers("会商了哪些部门？", document) == ["市财政局"]
     assert answers("谁负责发放助学金？", document) == []
+    for who in ("提这件提案的委员叫什么名字？", "提出建议的那位代表是谁", "Who submitted this proposal?"):
+        assert answers(who, document) == ["九三学社平川省委"]
 
 
 def test_how_long_and_being_called_ask_for_no_label() -> None:

@@ -53,6 +53,8 @@ def test_reads_the_kind_of_answer_a_question_wants(question: str, kind: str) -> 
         ("有多少家独角兽企业？", "家独角兽", "独角兽"),
         ("从哪年开始参加国家试点？", "", ""),
         ("“三联通”是指哪三项？", "", ""),
+        ("大家最不满的是哪三样？", "", ""),
+        ("评审要走哪几步？", "步", ""),
         ("How many night markets are there?", "", "markets"),
         ("How many of them took part?", "", ""),
     ],

@@ -130,6 +130,18 @@ def test_a_figure_of_several_is_not_that_of_one(question: str, sentence: str) ->
 
 
 @pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("卖到汐川和白圩的合同金额有多大？", "其中输出到汐川、白圩两市的合同成交额为19.3亿元。"),
+        ("每个月能领多少补贴？", "补贴标准为新就业职工每户每月400元。"),
+        ("每个学徒补多少？", "每个学徒补助6000元。"),
+    ],
+)
+def test_a_figure_of_all_that_are_asked_about_is_theirs(question: str, sentence: str) -> None:
+    assert support(question, sentence, Document("d", "通知", f"标题\n{sentence}")).aggregate == 0
+
+
+@pytest.mark.parametrize(
     ("sentence", "unreal"),
     [
         ("到2026年，力争成交额达到35亿元，技术经理人达到1000人。", 1),

@@ -69,6 +69,7 @@ def is_of_group(question: Question, evidence: Evidence, document: Document) -> b
         members = [body.group() if (body := NAMED_BODY.match(member)) else member for member in listed]
         asked = [m for m in members if m.startswith(names) or m.endswith(names) or (len(m) > 2 and m in text)]
         asked = asked or [m for m in members if any(name[:-1] == m and name[-1] in PLACE_ENDS for name in names)]
+        asked = [m for m in members if m in asked or (asked and m in text)]
         are_alike = all(abs(len(member) - len(asked[0])) <= ALIKE for member in members) if asked else False
         is_inside = first <= start < last
         has_its_own = bool(asked) and any(character.isdigit() for character in asked[0])  # 语文3名、数学4名
@@ -210,7 +211,9 @@ def is_per_another(question: Question, evidence: Evidence) -> bool:
     return asked is not None and bool(told) and match_term(asked.group(1), squeeze(evidence.text)) < ALMOST
 
 
-_PER = re.compile(r"每[个名家户位所](?![给补发奖付交能可要得有是会最多少])([\u3400-\u9fff]{2})")
+_PER = re.compile(
+    r"每[个名家户位所](?![给补发奖付交能可要得有是会最多少]|月|年|季|周|星期|礼拜|学期|学年|小时|钟头|工作日)([\u3400-\u9fff]{2})"
+)
 
 
 def is_not_denied(question: Question, sentence: str) -> bool:
