@@ -1,7 +1,6 @@
 """How the shipped reader is tuned: what is shown to it, what it knows already, and that tuning helps."""
 
 import copy
-import random
 
 import numpy as np
 import pytest
@@ -16,10 +15,8 @@ from app.models.reader_tuning import (  # noqa: E402
     Group,
     Maker,
     between,
-    choose,
     losses,
     measure,
-    pass_lower,
     read,
     tune,
 )
@@ -80,33 +77,18 @@ def test_marks_are_the_pieces_of_the_answer(groups: list[Group]) -> None:
     assert maker.tokenizer.decode(own.ids[first : last + 1].tolist()).replace(" ", "") == "每户可以养牧羊犬两只"
 
 
-def test_what_passed_the_lower_layers_is_read_as_from_the_start(groups: list[Group], reader: Reader) -> None:
-    pairs = [pair for group in groups for pair in group]
-    pass_lower(reader, pairs)
-    said = read(reader, pairs)
-    for pair in pairs:
+def test_pairs_are_read_as_the_reader_reads_them(groups: list[Group], reader: Reader) -> None:
+    said = read(reader, [pair for group in groups for pair in group])
+    for pair, one in said.items():
         ids = torch.from_numpy(pair.ids)[None]
         judged, _ = reader(ids, torch.ones_like(ids, dtype=torch.bool))
-        assert said[pair].answerable == pytest.approx(float(judged[0, 1].detach()), abs=0.01)
-        first, last = said[pair].span
+        assert one.answerable == pytest.approx(float(judged[0, 1].detach()), abs=0.05)
+        first, last = one.span
         assert pair.inside.start <= first <= last < pair.inside.stop
-
-
-def test_what_the_reader_knows_is_mostly_left_out(groups: list[Group], reader: Reader) -> None:
-    reader.judge.weight.data.zero_()
-    for logit, known in ((-9.0, False), (9.0, True)):
-        reader.judge.bias.data[1] = logit
-        kept = choose(reader, groups * 20, random.Random(0))
-        unanswered = [group for group in kept if not group[0].is_answered]
-        answered = [group for group in kept if group[0].is_answered]
-        assert (len(unanswered) == 40) is known, "a wrong judgement is kept, a right one seldom"
-        assert len(answered) == 40, "a span that the reader does not find is kept"
-    assert all(pair.lower is None for group in groups for pair in group)
 
 
 def test_tuning_helps_and_leaves_the_lower_layers(groups: list[Group], reader: Reader) -> None:
     before = [value.clone() for value in reader.layers[:KEPT_LAYERS].state_dict().values()]
-    pass_lower(reader, [pair for group in groups for pair in group])
     before_tuning = total_loss(reader, groups)
     *_, tuned = tune(reader, groups * 10, epochs=2, rate=1e-3)
     assert total_loss(tuned, groups) < 0.85 * before_tuning

@@ -174,11 +174,14 @@ def test_the_contrary_is_no_answer(question: str, sentence: str) -> None:
     [
         ("撤销的5家实验室叫什么名字？", "新批建23家，撤销5家实验室。", LACKS),
         ("撤销的2家实验室叫什么名字？", "撤销2家：材料实验室、芯片实验室。", 0),
+        ("新建的5处服务站叫什么？", "新建服务站5处、托育点2处。", LACKS),
         ("除了汐川大学，还有哪些单位？", "首批确定汐川大学、省农科院等14家单位。", 0),
         ("除了汐川大学和省农科院，还有哪些单位？", "首批确定汐川大学、省农科院等14家单位。", LACKS),
         ("用电量增长多少？", "用电量3.2亿千瓦时。", LACKS),
         ("服务站的地址在哪？", "可到云桥服务站或9家登记站办理。", 1),
         ("服务站的地址在哪？", "服务站在云桥路12号。", 0),
+        ("Who is the director of the transfer centre?", "受托机构为技术转移促进中心。", LACKS),
+        ("Who is the director of the transfer centre?", "技术转移促进中心主任陆一鸣到会。", 0),
     ],
 )
 def test_an_attribute_that_is_not_told_is_missed(question: str, sentence: str, lacking: float) -> None:

@@ -50,7 +50,7 @@ _ASKS_KIND_OF_BODY = re.compile(
 def names_none(question: Question, sentence: str) -> bool:
     """Tell a sentence that counts those whose names are asked for, or names only those whom the question leaves out."""
     if _ASKS_NAMES.search(question.text):
-        return _COUNTED.search(sentence) is not None and not _NAMED.search(sentence)
+        return _COUNTED.search(sentence) is not None and not _NAMED.search(_COUNTED_MEMBER.sub("", sentence))
     besides = _BESIDES.search(question.text)
     if besides is None:
         return False
@@ -60,7 +60,8 @@ def names_none(question: Question, sentence: str) -> bool:
 
 
 _ASKS_NAMES = re.compile(r"叫什么|叫啥|什么名字|啥名|名字(?:是|叫)|是哪[几些]|都有哪些|哪\d+[家个所]")
-_COUNTED = re.compile(r"(?:\d+|[两三四五六七八九十])(?:多|余)?[家所个名人户座](?![人月])")
+_COUNTED = re.compile(r"(?:\d+|[两三四五六七八九十])(?:多|余)?[家所个名人户座处项支](?![人月])")
+_COUNTED_MEMBER = re.compile(r"\d+[家所个名人户座处项支][、和与]")
 _NAMED = re.compile(r"[、“《和与]|包括|分别")
 """What a sentence has that names some, where a question asks for the names: 撤销5家 does not."""
 _BESIDES = re.compile(r"除了?([^，,?？]{2,}?)(?:之外|以外|外)?[，,还].{0,12}(?:还|哪|什么)")
@@ -70,13 +71,14 @@ def lacks_person(question: Question, sentence: str) -> bool:
     """Tell a sentence that names nobody, where the holder of a post is asked for: 主任实行公开招聘 for 主任是谁; 由市长任组长
     says who, not his name."""
     asked = _ASKS_PERSON.search(question.text)
-    if asked is None or ("谁" in asked.group() and _HOLDS.search(sentence)):
+    if asked is None or (re.search("谁|who", asked.group()) and _HOLDS.search(sentence)):
         return False
     return not _has_class(_NAMES[2:], _without_words_of(question, sentence))
 
 
 _ASKS_PERSON = re.compile(
     r"(?:主任|校长|院长|局长|处长|科长|部长|市长|区长|县长|会长|理事长|秘书长|组长|所长|主席|负责人|领导|带头人|法人)(?:是谁|是哪位|叫什么|姓什么|的?名字)"
+    r"|\b(?:who is|who was|name of) the (?:\w+ ){0,2}(?:director|head|chair(?:man|woman|person)?|president|mayor|dean|principal|secretary)\b"
 )
 _HOLDS = re.compile(r"由[^，。；]{1,14}[担兼]?任")
 

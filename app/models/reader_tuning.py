@@ -1,4 +1,4 @@
-"""Go on training a reader: questions beside passages, the layers that stay passed once, losses, figures.
+"""Go on training a reader: questions beside passages, layers that stay as they are, losses, figures.
 
 tune_reader.py puts it together.
 """
@@ -31,15 +31,13 @@ KEPT_LAYERS = 6
 GROUPS = 8
 """Questions a step."""
 CUT_SHARE, DISTURBED_SHARE = 0.5, 0.3
-KNOWN_KEPT = 0.3
-"""Share that is kept of what the reader knows already."""
-SURE_SPAN = 0.3
-"""A loss of the marked answer below which the reader is sure of it."""
-READ_TOGETHER, JUDGED_TOGETHER = 16, 2000
-"""Pairs that are read at a time; questions that are weighed at a time."""
+READ_TOGETHER = 16
+"""Pairs that are read at a time."""
 LEAST_LEFT = 30
 """Characters that a passage must have left without the sentence of its answer to be read so."""
 SMOOTHING = 0.02
+AVERAGED = 0.995
+"""How much of the averaged parameters stays with each step."""
 WEIGHTS = (1.0, 0.5, 0.7)
 """What the losses of the heads count: answerable, relevance, span."""
 
@@ -66,8 +64,6 @@ class Pair:
     spans: Sequence[tuple[int, int]]
     is_answered: bool
     ids: NDArray[np.int64] = field(init=False)
-    lower: Tensor | None = None
-    """What the layers that stay make of it, float16 (pieces, 384)."""
 
     def __post_init__(self) -> None:
         self.ids = np.array([*self.question, EOS, EOS, *self.text.ids, EOS][:LONGEST], np.int64)
@@ -162,36 +158,26 @@ class Maker:
         return self.text(text.head, rest) if len(rest) >= LEAST_LEFT else None
 
 
-@torch.no_grad()
-def pass_lower(reader: Reader, pairs: Sequence[Pair]) -> None:
-    """Pass pairs through the layers that stay as they are, once for all epochs."""
-    reader.eval()
-    ordered = sorted(pairs, key=lambda pair: len(pair.ids))
-    for start in range(0, len(ordered), READ_TOGETHER):
-        batch = ordered[start : start + READ_TOGETHER]
-        ids = torch.full((len(batch), len(batch[-1].ids)), PAD)
-        for row, pair in enumerate(batch):
-            ids[row, : len(pair.ids)] = torch.from_numpy(pair.ids)
-        mask = ids != PAD
-        x = reader.ln(reader.words[ids] + reader.place[: ids.shape[1]])
-        for layer in reader.layers[:KEPT_LAYERS]:
-            x = layer(x, mask[:, None, None, :])
-        for row, pair in enumerate(batch):
-            pair.lower = x[row, : len(pair.ids)].half()
+def look(reader: Reader, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+    """Return (relevance, answerable) (n, 2), and log-likelihoods of start and end (n, pieces, 2).
 
-
-def pass_upper(reader: Reader, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
-    """Return (relevance, answerable) (n, 2), and log-likelihoods of start and end (n, pieces, 2)."""
+    Layers in bfloat16 where the processor multiplies in it, which is twice as fast; heads in float32.
+    """
     width = max(len(pair.ids) for pair in pairs)
-    x = torch.zeros(len(pairs), width, reader.place.shape[1])
-    mask, inside = torch.zeros(2, len(pairs), width, dtype=torch.bool)
+    ids = torch.full((len(pairs), width), PAD)
+    inside = torch.zeros(len(pairs), width, dtype=torch.bool)
     for row, pair in enumerate(pairs):
-        assert pair.lower is not None
-        x[row, : len(pair.ids)] = pair.lower.float()
-        mask[row, : len(pair.ids)] = True
+        ids[row, : len(pair.ids)] = torch.from_numpy(pair.ids)
         inside[row, pair.inside] = True
-    for layer in reader.layers[KEPT_LAYERS:]:
-        x = layer(x, mask[:, None, None, :])
+    mask = (ids != PAD)[:, None, None, :]
+    with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
+        with torch.no_grad():
+            x = reader.ln(reader.words[ids] + reader.place[:width])
+            for layer in reader.layers[:KEPT_LAYERS]:
+                x = layer(x, mask)
+        for layer in reader.layers[KEPT_LAYERS:]:
+            x = layer(x, mask)
+    x = x.float()
     judged: Tensor = reader.judge(reader.dropout(torch.tanh(reader.pool(x[:, 0]))))
     return judged, reader.span(x).masked_fill(~inside[:, :, None], -1e4).log_softmax(1)
 
@@ -209,7 +195,7 @@ def span_losses(pairs: Sequence[Pair], likelihood: Tensor) -> tuple[Tensor, Tens
 def losses(reader: Reader, groups: Sequence[Group]) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean losses of the heads: answerable, relevance, span."""
     pairs = [pair for group in groups for pair in group]
-    judged, likelihood = pass_upper(reader, pairs)
+    judged, likelihood = look(reader, pairs)
     is_answered = torch.tensor([float(pair.is_answered) for pair in pairs])
     answerable = nn.functional.binary_cross_entropy_with_logits(
         judged[:, 1], is_answered * (1 - 2 * SMOOTHING) + SMOOTHING
@@ -249,7 +235,7 @@ def tune(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm, max(0.02, (steps - step) / (steps - warm)))
     )
-    smooth = torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)  # type: ignore[no-untyped-call]
+    smooth = torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGED)  # type: ignore[no-untyped-call]
     averaged = torch.optim.swa_utils.AveragedModel(reader, multi_avg_fn=smooth)
     started, step, shown = time.monotonic(), 0, np.zeros(3)
     for _ in range(epochs):
@@ -297,59 +283,28 @@ def _batches(groups: Sequence[Group], chance: random.Random) -> list[list[Group]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a reader says of a pair: two logits, the best answer in pieces, and the loss of the marked one (0 without one)."""
+    """What a reader says of a pair: two logits, and the best answer in pieces."""
 
     relevance: float
     answerable: float
     span: tuple[int, int]
-    span_loss: float
 
 
 @torch.no_grad()
 def read(reader: Reader, pairs: Sequence[Pair]) -> dict[Pair, Said]:
-    """Read pairs that have passed the lower layers."""
+    """Read pairs."""
     reader.eval()
     said = {}
     ordered = sorted(pairs, key=lambda pair: len(pair.ids))
     for start in range(0, len(ordered), READ_TOGETHER):
         batch = ordered[start : start + READ_TOGETHER]
-        judged, likelihood = pass_upper(reader, batch)
+        judged, likelihood = look(reader, batch)
         best, _ = best_spans(likelihood[:, :, 0], likelihood[:, :, 1])
-        lost, has_span = span_losses(batch, likelihood)
-        lost = torch.where(has_span, lost, 0.0)
         for row, pair in enumerate(batch):
             relevance, answerable = judged[row].tolist()
             first, last = best[row].tolist()
-            said[pair] = Said(relevance, answerable, (first, last), float(lost[row]))
+            said[pair] = Said(relevance, answerable, (first, last))
     return said
-
-
-def choose(reader: Reader, groups: Sequence[Group], chance: random.Random) -> list[Group]:
-    """Return what is worth training on: little of what the reader is right and sure about already."""
-    chosen = []
-    for start in range(0, len(groups), JUDGED_TOGETHER):
-        part = groups[start : start + JUDGED_TOGETHER]
-        pairs = [pair for group in part for pair in group]
-        pass_lower(reader, pairs)
-        said = read(reader, pairs)
-        for pair in pairs:
-            pair.lower = None  # Of all together they would take twice as much memory as is needed.
-        for own, *others in part:
-            if _is_known(own, said[own]) and chance.random() >= KNOWN_KEPT:
-                continue
-            kept = [pair for pair in others if not _is_far(said[own], said[pair]) or chance.random() < KNOWN_KEPT]
-            chosen.append([own, *kept])
-    return chosen
-
-
-def _is_known(pair: Pair, said: Said) -> bool:
-    """Tell a question whose own passage the reader judges right and surely."""
-    return said.answerable > 2 and said.span_loss < SURE_SPAN if pair.is_answered else said.answerable < -3
-
-
-def _is_far(own: Said, other: Said) -> bool:
-    """Tell a passage that the reader would not take for the question's own."""
-    return other.answerable < -3.5 and own.relevance - other.relevance > 2
 
 
 def measure(reader: Reader, groups: Sequence[Group]) -> dict[str, float]:
