@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.answering.extractive import Judgement
-from app.answering.support import BESIDE, BESIDE_BIAS, MOST_READ, READER, THRESHOLD, WEIGHTS
+from app.answering.support import BESIDE, BESIDE_BIAS, READER, THRESHOLD, WEIGHTS, damped
 from app.assistant import Assistant
 from app.building import build
 from app.config import Settings
@@ -66,7 +66,7 @@ def ask_all(suite: Suite, settings: Settings) -> Iterator[Asked]:
 
 def features(judgement: Judgement) -> Matrix:
     """Return what is weighed, (features,) in the order of NAMES."""
-    read = max(-MOST_READ, min(MOST_READ, judgement.answerable or 0.0))
+    read = damped(judgement.answerable or 0.0)
     return np.array([*(float(getattr(judgement.support, name)) for name in WEIGHTS), read, 1.0])
 
 
