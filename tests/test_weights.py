@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.answering.extractive import Judgement
-from app.answering.support import WEIGHTS, Support, probability
+from app.answering.support import WEIGHTS, Support, damped, probability
 from app.config import Settings
 from evals.records import GoldQuestion
 from evals.suites import Suite, SuiteError, plain_suite
@@ -22,10 +22,10 @@ def asked(support: Support, *, answerable: bool, read: float = 0.0) -> Asked:
 
 
 def test_features_are_in_the_order_of_names() -> None:
-    one = asked(replace(NOTHING, unreal=0.25), answerable=True, read=99.0).judgement
+    one = asked(replace(NOTHING, unreal=0.25), answerable=True, read=2.0).judgement
     assert one is not None
     found = dict(zip(NAMES, features(one), strict=True))
-    assert (found["unreal"], found["reader"], found["bias"], found["lexical"]) == (0.25, 6.0, 1.0, 0.0)
+    assert (found["unreal"], found["reader"], found["bias"], found["lexical"]) == (0.25, damped(2.0), 1.0, 0.0)
 
 
 def test_the_weights_that_ship_decide_as_the_answers_do() -> None:
