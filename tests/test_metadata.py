@@ -100,8 +100,23 @@ def test_a_reply_is_known_by_what_it_answers() -> None:
     assert answers("市财政局的联系电话", document) == []
     assert answers("跟哪些部门一起研究的？", document) == answers("会商了哪些部门？", document) == ["市财政局"]
     assert answers("谁负责发放助学金？", document) == []
+    assert answers("写建议的代表叫什么", document) == ["九三学社平川省委"]
     for who in ("提这件提案的委员叫什么名字？", "提出建议的那位代表是谁", "Who submitted this proposal?"):
         assert answers(who, document) == ["九三学社平川省委"]
+
+
+def test_what_stands_beside_the_number_and_who_answers_with() -> None:
+    text = """平川省科学技术厅文件
+平科函〔2025〕86号　　　　办理结果：B类
+平川省科学技术厅关于第0427号建议的答复
+何其芳代表：
+您提出的《关于共享仪器的建议》收悉。该建议由我厅主办，省财政厅、省教育厅会办。现答复如下：
+监督举报：机关纪委　88236180"""
+    document = make_document("reply.txt", text)
+    assert answers("这份答复的文号是什么？", document) == ["平科函〔2025〕86号"]
+    assert answers("办理结果是什么", document) == ["B类"]
+    assert answers("会办单位有哪些？", document) == ["省财政厅、省教育厅"]
+    assert answers("想举报有人造假打哪个电话？", document) == ["机关纪委　88236180"]
 
 
 def test_how_long_and_being_called_ask_for_no_label() -> None:

@@ -24,7 +24,7 @@ ASKS: dict[str, re.Pattern[str]] = {
     keys.SIGNER: re.compile(r"签发人|谁签[发署]|签[发署]的?(?:人|领导)|\bsigned by\b|\bwho signed\b"),
     keys.ADDRESSEE: re.compile(
         r"提案(?:是|由).{0,4}(?:谁|哪(?!一?[天年月日])).{0,6}提|谁提(?:出|交)?的|哪[位个些几].{0,2}(?:代表|委员).{0,4}提|提案(?:人|者|方)|哪(?:些|个)?(?:人|单位|界别|党派).{0,4}提(?:出|交)"
-        r"|提(?:出|交|了)?(?:的|这|该|此|本|那|[件份个条]){0,3}(?:提案|建议|议案)的.{0,3}(?:委员|代表|单位|党派|人|谁|哪)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b|\bwho (?:made|submitted|tabled|raised|put forward) (?:the|this) (?:proposal|suggestion|motion)\b"
+        r"|[提写](?:出|交|了)?(?:的|这|该|此|本|那|[件份个条]){0,3}(?:提案|建议|议案)的.{0,3}(?:委员|代表|单位|党派|人|谁|哪)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b|\bwho (?:made|submitted|tabled|raised|put forward) (?:the|this) (?:proposal|suggestion|motion)\b"
     ),
     keys.PRINTED: re.compile(r"印发(?:的?(?:日期|时间)|于)|(?:什么时候|何时|哪天|哪一天|几号|几月几[日号])(?:.{0,4})印发|印发.{0,3}(?:哪天|何时|什么时候)|\bprinted\b"),
     keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印发"),
@@ -107,12 +107,13 @@ def answer_from_fields(question: Question, documents: Sequence[Document]) -> lis
     for label in labels:
         rest = rest.replace(fold(label), " ")
     asked = [*labels, *asked_keys(rest)]
-    if _COMPLAINS.search(rest) and keys.PHONE in asked:
+    complains = _COMPLAINS.search(rest) is not None and keys.PHONE in asked
+    if complains:
         asked.remove(keys.PHONE)
         asked += dict.fromkeys(f.key for d in documents for f in d.fields if _FOR_COMPLAINTS.search(f.key))
     for document in _called(question.text, documents):
         present = [field for key in asked if (field := _field(document, key)) and field.span.end > field.span.start]
-        others = _others(question, asked)
+        others = [] if complains else _others(question, asked)
         if present and _is_about(question, others, document) and not is_contact_of_another(question, "", document):
             found += [FieldAnswer(document, field) for field in present]
             named += 1

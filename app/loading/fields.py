@@ -1,7 +1,7 @@
 """Canonical lines → the facts a document states about itself, each with the span of the line that states it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from app.loading.paragraphs import DATE_LINE, Line
@@ -41,6 +41,7 @@ LABELS = {
     DATE: ("成文日期", "发文日期", "成文时间"),
 }
 """The keys of a field and the words that official documents put in front of its value."""
+_KEYS = {label: key for key, labels in LABELS.items() for label in labels}
 
 OTHER_LABEL_LENGTH = 8
 HEAD_LINES = 12
@@ -118,17 +119,16 @@ def _span(lines: Sequence[Line], starts: Sequence[int], i: int) -> Span:
 
 def _labelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
     """Yield the lines 「label：value」. Labels that LABELS does not know keep their own word as key."""
-    keys = {label: key for key, labels in LABELS.items() for label in labels}
     for i, line in enumerate(lines):
-        if several := _several(line.text, keys):
+        if several := _several(line.text):
             yield from (Field(key, value, _span(lines, starts, i)) for key, value in several)
             continue
         match = _LABELLED.match(line.text)
         if match is None or len(line.text) > 120:
             continue
         label, value = re.sub(r"\s", "", match.group(1)), match.group(2)
-        if label in keys:
-            yield Field(keys[label], value, _span(lines, starts, i))
+        if label in _KEYS:
+            yield Field(_KEYS[label], value, _span(lines, starts, i))
         elif label == TITLE:
             if i < HEAD_LINES:
                 yield Field(TITLE, value, _span(lines, starts, i))
@@ -141,12 +141,12 @@ _SEGMENT = re.compile(
 )
 
 
-def _several(text: str, keys: Mapping[str, str]) -> list[tuple[str, str]]:
+def _several(text: str) -> list[tuple[str, str]]:
     """Return the fields of a line that gives more than one: （联系人：陈强；联系电话：025-83335566）."""
     found = _SEGMENT.findall(text)
-    is_known = any(label in keys for label, _ in found)
+    is_known = any(label in _KEYS for label, _ in found)
     return (
-        [(keys.get(label, label), value) for label, value in found]
+        [(_KEYS.get(label, label), value) for label, value in found]
         if len(found) > 1 and is_known and len(text) <= 120
         else []
     )
@@ -157,11 +157,16 @@ _ORDER_NUMBER = re.compile(r"第\s*\d+\s*号")
 
 
 def _unlabelled(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
-    """Yield the 文号 that stands alone in a line, the date, and who printed the document when."""
+    """Yield the 文号 that stands alone in a line or before other fields, the date, and who printed the document when."""
     for i, line in enumerate(lines):
         is_order = i > 0 and _ORDER_NUMBER.fullmatch(line.text) and lines[i - 1].text.endswith("令")
+        alone, *beside = re.split(r"\s{2,}", line.text)
         if is_order or DOCUMENT_NUMBER.fullmatch(line.text):
             yield Field(NUMBER, line.text, _span(lines, starts, i))
+        elif beside and DOCUMENT_NUMBER.fullmatch(alone):
+            yield Field(NUMBER, alone, _span(lines, starts, i))
+            labelled = (match for part in beside if (match := _LABELLED.match(part)))
+            yield from (Field(_KEYS.get(m.group(1), m.group(1)), m.group(2), _span(lines, starts, i)) for m in labelled)
         elif match := _PRINTED_LINE.match(line.text):
             above = lines[i - 1].text if i else ""
             yield Field(PRINTED, match["date"], _span(lines, starts, i))
@@ -184,6 +189,7 @@ def _addressee(lines: Sequence[Line], starts: Sequence[int], title: int) -> Iter
 
 _CONSULTED = re.compile(
     r"经(?:会同|会商|征求|商|与)([^，,。；]{3,80}?)(?:意见|共同|联合)*(?:研究|会商|协商|商议|办理)*[，,。]"
+    r"|主办[，,、]([^，,。；]{3,80}?)(?:会办|协办|参与办理)[，,。]"
 )
 
 
@@ -193,7 +199,8 @@ def _consulted(lines: Sequence[Line], starts: Sequence[int]) -> Iterator[Field]:
         if re.search("收悉|答复如下", line.text) and (match := _CONSULTED.search(line.text)):
             sentences = split_sentences(line.text)
             inside = next(span for span in sentences if span.start <= match.start() < span.end)
-            yield Field(CONSULTED, match.group(1), Span(start + inside.start, start + inside.end))
+            bodies = match.group(1) or match.group(2)
+            yield Field(CONSULTED, bodies, Span(start + inside.start, start + inside.end))
             return
 
 
