@@ -147,13 +147,16 @@ def _field(document: Document, key: str) -> Field | None:
 
 
 def _called(text: str, documents: Sequence[Document]) -> Sequence[Document]:
-    """Return the documents that a question calls by their number, or as their titles end (这份通知), all if it calls none.
+    """Return the documents that a question calls by their number, as what answers a proposal (谁提的建议), or as their titles
+    end (这份通知), all if it calls none.
 
     A number that no document has calls none of them.
     """
     numbered = [d for d in documents if (number := d.field(keys.NUMBER)) and squeeze(number.value) in squeeze(text)]
     if numbered or keys.DOCUMENT_NUMBER.search(text):
         return numbered
+    if re.search("提案|建议|议案", text) and (replies := [d for d in documents if d.field(keys.PROPOSAL)]):
+        return replies
     genres = set(_GENRE.findall(text))
     called = [document for document in documents if genres & set(_GENRE.findall(document.title)[-1:])]
     return called or documents
