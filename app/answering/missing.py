@@ -122,13 +122,19 @@ _ONESELF = re.compile(r"我|咱|本人|俺|家里")
 def missing_word(question: Question, context: str, document: Document) -> float:
     """Return half the weight of the heaviest word that a passage lacks; less in English, where a translation may differ.
 
-    A name that the document gives for itself (its title, its issuer) is not missing in its passages.
+    A name that the document gives for itself (its title, its issuer) is not missing in its passages, nor is the word 比例
+    where one has a share.
     """
-    terms = [term for term in question.terms if term.text not in question.years]
+    told = (*question.years, *(_SHARES if _SHARE.search(context) else ()))
+    terms = [term for term in question.terms if term.text not in told]
     home = home_of(document)
     sources = [(term, context + home if term.is_name else context) for term in terms]
     misses = [term.weight * (1 - match_term(term.text, source)) for term, source in sources]
     return max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
+
+
+_SHARES = ("比例", "占比", "比率", "比重", "百分比")
+_SHARE = re.compile("%|‰|[一二三四五六七八九]成|分之")
 
 
 def missing_focus(question: Question, source: str) -> float:
