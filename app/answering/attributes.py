@@ -60,8 +60,10 @@ def names_none(question: Question, sentence: str) -> bool:
 
 
 _ASKS_NAMES = re.compile(r"叫什么|叫啥|什么名字|啥名|名字(?:是|叫)|是哪[几些]|都有哪些|哪\d+[家个所]")
-_COUNTED = re.compile(r"(?:\d+|[两三四五六七八九十])(?:多|余)?[家所个名人户座处项支](?![人月])")
-_COUNTED_MEMBER = re.compile(r"\d+[家所个名人户座处项支][、和与]")
+_MEASURES = "[家所个名人户座处项支]"
+_COUNTED = re.compile(rf"(?:\d+|[两三四五六七八九十])(?:多|余)?{_MEASURES}(?![人月])")
+_COUNTED_MEMBER = re.compile(rf"\d+{_MEASURES}[、和与]")
+"""A member of a list that is counted and not named: 服务站5处、托育点2处."""
 _NAMED = re.compile(r"[、“《和与]|包括|分别")
 """What a sentence has that names some, where a question asks for the names: 撤销5家 does not."""
 _BESIDES = re.compile(r"除了?([^，,?？]{2,}?)(?:之外|以外|外)?[，,还].{0,12}(?:还|哪|什么)")

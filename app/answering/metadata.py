@@ -171,8 +171,6 @@ def _asked_by_label(text: str, document: Document) -> list[str]:
 _COMPLAINS = re.compile(r"举报|投诉|检举|告(?:状|发|[他它她你]|$|[?？]|该|应|打|找|的|谁)")
 _FOR_COMPLAINTS = re.compile("举报|投诉|监督")
 """A complaint is not made at the number for advice, but at one whose label says so."""
-
-
 _HOW_LONG = re.compile(r"(?:多[长少久]|一段|这段|段)时间")
 
 

@@ -265,8 +265,8 @@ READER, BESIDE_BIAS = 1.3, 0.3
 makes; the reader's is twice what it was then, for it was tuned since: on documents that nobody had looked at its word alone
 tells better than all rules (AUROC .91 and .76)."""
 MOST_READ = 4.0
-"""What the reader's logit, which is about as much where it is small, comes near to and never reaches, for or against: a
-sentence that the rules are sure of stays an answer."""
+"""What the reader's logit comes near to and never reaches, for or against; a small one counts in full. So a sentence that the
+rules are sure of stays an answer."""
 THRESHOLD = 0.5
 """Evidence less likely than this to answer is not shown as an answer."""
 
