@@ -1,121 +1,173 @@
-"""How the shipped encoder is trained: which layers it starts from, what it is shown, and that training helps."""
+"""How the shipped encoder merges pieces on their way up, in training and in the graph, and that training helps."""
 
-from typing import Any
+import gzip
+import json
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("onnx")
-pytest.importorskip("scipy")
 torch = pytest.importorskip("torch")
 
-from app.models.encoder_training import Lower, choose, contrast, draw, measure, shorten  # noqa: E402
-from app.models.reader_mining import mine  # noqa: E402
+from onnxruntime import InferenceSession  # noqa: E402
+
+from app.models import encoder_training  # noqa: E402
+from app.models.encoder_training import Whole, distil, draw, embed, measure, merge, same_length  # noqa: E402
+from app.models.graph import BLOCK, HIDDEN, MERGING, RANGES, Graph, merged_rows  # noqa: E402
 from app.models.reader_network import Reader  # noqa: E402
-from app.models.reader_training import CLOZE, DRCD, OFFICIAL  # noqa: E402
+from app.models.train_encoder import PASSAGES, TrainedEncoder, pieces_of, training_texts  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CHUNKS = [np.arange(4 + 8 * n, 12 + 8 * n, dtype=np.uint16) for n in range(6)]
-QUESTIONS = [np.array([3, 53 + n, 53 + n], np.uint16) for n in range(6)]
-"""They share no word with their chunks: that must be learnt."""
+LAYERS, PIECES = MERGING[-1] + 2, 40
 
 
-def make_arrays(**other: Any) -> dict[str, Any]:
-    """Six chunks and a question on each; the last question is held out, the fifth has no answer."""
-    arrays = {
-        "chunks": np.concatenate(CHUNKS),
-        "chunk_ends": np.cumsum([len(chunk) for chunk in CHUNKS]).astype(np.int32),
-        "questions": np.concatenate(QUESTIONS),
-        "question_ends": np.cumsum([len(question) for question in QUESTIONS]).astype(np.int32),
-        "source": np.array([DRCD, DRCD, CLOZE, CLOZE, OFFICIAL, OFFICIAL], np.int8),
-        "positive": np.array([0, 1, 2, 3, -1, 5], np.int32),
-        "is_dev": np.array([False, False, False, False, False, True]),
-        "forbidden": np.array([[1, 0], [3, 5]], np.int32),
-        "lookalikes": np.array([[4, 4]], np.int32),
-        "spans": np.array([[0, 1, 2], [3, 4, 5]], np.int32),
-    }
-    return arrays | other
+class Words:
+    """Word vectors in 4 bits."""
+
+    def __init__(self) -> None:
+        chance = np.random.default_rng(1)
+        self._packed = chance.integers(0, 16, (PIECES * HIDDEN // BLOCK, BLOCK)).astype(np.uint8)
+        self._scales = np.full(len(self._packed), 0.25, np.float16)
+
+    def nibbles(self, name: str) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+        assert name == "emb.word"
+        return self._packed, self._scales
+
+    def floats(self, name: str) -> NDArray[np.float32]:
+        values = (self._packed.astype(np.float32) - 8) * self._scales[:, None].astype(np.float32)
+        return values.reshape(-1)
 
 
-def make_encoder(layers: int = 2) -> Reader:
+def make_encoder() -> Reader:
+    """An encoder of random weights, two layers more than are needed to merge."""
     torch.manual_seed(0)
-    encoder = Reader(60, dropout=0.0, layers=layers)
-    encoder.words.normal_()
+    encoder = Reader(PIECES, dropout=0.0, layers=LAYERS).eval()
+    encoder.words.copy_(torch.from_numpy(Words().floats("emb.word").reshape(PIECES, HIDDEN)))
+    torch.nn.init.normal_(encoder.place, std=0.3)
     return encoder
 
 
-def test_a_short_body_has_the_layers_that_were_chosen() -> None:
-    weights = {"word": np.zeros(1, np.float32), "ln.w": np.ones(1, np.float32)}
-    weights |= {f"l{n}.q.w": np.full(1, n, np.float32) for n in range(12)}
-    short = shorten(weights, (0, 2, 11))
-    assert {name: float(value[0]) for name, value in short.items() if name.startswith("l") and name != "ln.w"} == {
-        "l0.q.w": 0.0, "l1.q.w": 2.0, "l2.q.w": 11.0,
-    }  # fmt: skip
-    assert {"word", "ln.w"} <= set(short)
+def make_texts(*lengths: int) -> list[NDArray[np.uint16]]:
+    chance = np.random.default_rng(0)
+    return [chance.integers(0, PIECES, length).astype(np.uint16) for length in lengths]
 
 
-def test_a_text_passes_the_lower_layers_once_and_nothing_else_changes() -> None:
-    encoder = make_encoder(3)
-    texts = [*CHUNKS, *QUESTIONS]
-    found = Lower(encoder, 2, texts).embed(encoder, torch.arange(len(texts)), 3).detach()
-    for text, vector in zip(texts, found, strict=True):
+def run(model: bytes, ids: NDArray[np.integer]) -> NDArray[np.float32]:
+    session = InferenceSession(model, providers=["CPUExecutionProvider"])
+    (vectors,) = session.run(["embedding"], {"input_ids": ids.astype(np.int64)})
+    return np.asarray(vectors, np.float32)
+
+
+def test_short_texts_keep_their_pieces_and_long_ones_half() -> None:
+    def left(rows: int) -> int:
+        for _ in MERGING:
+            rows -= merged_rows(rows)
+        return rows
+
+    assert [left(rows) for rows in (2, 10, 14)] == [2, 10, 14]
+    assert left(20) >= 14
+    assert 0.45 < left(200) / 200 < 0.55
+    assert left(512) > 200
+
+
+def test_what_is_alike_is_merged_and_nothing_lost() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 30, HIDDEN)
+    x[0, 7] = x[0, 12] * 2
+    merged, sizes, now = merge(x, torch.ones(2, 30))
+    assert merged.shape[1] == 30 - merged_rows(30) == 28
+    assert sizes.sum(1).tolist() == [30, 30]
+    assert now[0, 7] == now[0, 12]
+    for text in range(2):
+        for row in range(28):
+            behind = x[text][now[text] == row]
+            assert torch.allclose(merged[text, row], behind.mean(0), atol=1e-5)
+            assert sizes[text, row] == len(behind)
+
+
+def test_training_and_the_graph_merge_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_training, "bfloat16", nullcontext)
+    encoder = make_encoder()
+    trained = TrainedEncoder({n: v.numpy() for n, v in encoder.state_dict().items()}, Words())
+    graph = Graph(trained, range(PIECES), ranges=RANGES[:LAYERS], merging=MERGING, is_float=True)
+    model = graph.model().SerializeToString()
+    for text in make_texts(2, 9, 41, 160):
         ids = torch.from_numpy(text.astype(np.int64))[None]
-        mean = encoder.hidden(ids, torch.ones_like(ids, dtype=torch.bool))[0].mean(0).detach()
-        assert torch.allclose(vector, mean / mean.norm(), atol=2e-3)
+        x = encoder.ln(encoder.words[ids] + encoder.place[: len(text)])
+        for layer in encoder.layers[: MERGING[0]]:
+            x = layer(x, None)
+        rows, sizes, _ = embed(encoder, x)
+        expected = torch.nn.functional.normalize((rows * sizes[:, :, None]).sum(1), dim=1).detach().numpy()
+        np.testing.assert_allclose(run(model, text[None]), expected, atol=1e-3)
 
 
-def test_some_questions_are_chosen_with_all_that_belongs_to_them() -> None:
-    chosen = choose(make_arrays(), {"cloze": 1})
-    assert chosen["source"].tolist() == [DRCD, DRCD, CLOZE, OFFICIAL]
-    assert chosen["positive"].tolist()[:2] == [0, 1]
-    assert chosen["forbidden"].tolist()[0] == [1, 0]
-    assert chosen["spans"].tolist()[0] == [0, 1, 2]
-    questions = np.split(chosen["questions"], chosen["question_ends"][:-1])
-    kept = [*chosen["positive"]]
-    assert [question.tolist() for question in questions] == [QUESTIONS[n].tolist() for n in kept]
+def test_a_text_is_merged_the_same_among_others() -> None:
+    encoder = make_encoder()
+    trained = TrainedEncoder({n: v.numpy() for n, v in encoder.state_dict().items()}, Words())
+    model = Graph(trained, range(PIECES), ranges=RANGES[:LAYERS], merging=MERGING).model().SerializeToString()
+    texts = np.stack(make_texts(50, 50, 50))
+    np.testing.assert_array_equal(run(model, texts), np.concatenate([run(model, text[None]) for text in texts]))
 
 
-def test_only_answered_questions_of_articles_not_held_out_are_drawn() -> None:
-    negatives = np.array([[1, 2], [0, 2], [1, 4], [2, 0], [1, 2], [0, 1]], np.int32)
-    drawn = list(draw(make_arrays(), negatives, 20, 8, 0))
-    assert {int(example) for examples, _ in drawn for example in examples} == {0, 1, 2, 3}
-    for examples, chunks in drawn:
-        assert chunks[:8].tolist() == examples.tolist()
-        assert all(chunk in negatives[example] for example, chunk in zip(examples, chunks[8:], strict=True))
+def test_without_merging_the_graph_is_the_whole_encoder() -> None:
+    encoder = make_encoder()
+    trained = TrainedEncoder({n: v.numpy() for n, v in encoder.state_dict().items()}, Words())
+    model = Graph(trained, range(PIECES), ranges=RANGES[:LAYERS], is_float=True).model().SerializeToString()
+    (text,) = make_texts(60)
+    ids = torch.from_numpy(text.astype(np.int64))[None]
+    mean = encoder.hidden(ids, torch.ones_like(ids, dtype=torch.bool))[0].mean(0).detach()
+    np.testing.assert_allclose(run(model, text[None])[0], (mean / mean.norm()).numpy(), atol=1e-3)
 
 
-def test_mined_passages_are_near_and_do_not_answer() -> None:
-    vectors = np.eye(6, 384, dtype=np.float32)
-    found = mine(make_arrays(), vectors, vectors)
-    for row, positive in zip(found, make_arrays()["positive"], strict=True):
-        kept = row[row >= 0].tolist()
-        assert len(kept) == len(set(kept)) >= 3
-        assert positive not in kept
-    assert 0 not in found[1]
-    assert 5 not in found[3]
-    assert found[4][0] == 4
+def test_all_texts_are_drawn_by_length() -> None:
+    lengths = [5, 9, 5, 1500, 9, 9, 1500]
+    drawn = draw(lengths, 0)
+    seen: list[int] = []
+    while len(seen) < len(lengths):
+        rows = next(drawn)
+        assert len({lengths[row] for row in rows}) == 1
+        seen += rows
+    assert sorted(seen) == list(range(7))
+    assert [len(rows) for rows in same_length(lengths)] == [2, 3, 1, 1]
 
 
-def test_passages_that_are_the_same_text_are_no_negatives() -> None:
-    vectors = np.eye(6, 384, dtype=np.float32)
-    vectors[2] = vectors[3]
-    found = mine(make_arrays(), vectors, vectors)
-    assert 3 not in found[2]
-    assert 2 not in found[3]
+def test_a_passage_is_read_whole_and_in_parts() -> None:
+    passage = "第一句说了一件事情的开头。" * 30
+    parts = list(pieces_of("标题", passage, np.random.default_rng(0)))
+    assert parts[0] == f"标题 {passage}"
+    windows = [part for part in parts[1:] if part.startswith("标题 ")]
+    assert "".join(window.removeprefix("标题 ") for window in windows) == passage
+    assert all(len(window) <= 134 for window in windows)
+    assert all(part in passage for part in parts[1:] if part not in windows)
+
+
+def test_training_texts_are_passages_and_questions_of_all_sets(tmp_path: Path) -> None:
+    for name in PASSAGES:
+        lines = {
+            "passages": {"title": f"题{name}", "text": f"{name}的一段。"},
+            "questions": {"question": f"{name}有什么？"},
+        }
+        for kind, record in lines.items():
+            with gzip.open(tmp_path / f"{name}.{kind}.jsonl.gz", "wt", encoding="utf-8") as file:
+                file.write(json.dumps({"id": "1", **record}) + "\n")
+    texts = training_texts(tmp_path, np.random.default_rng(0))
+    assert {text.split(": ")[0] for text in texts} == {"passage", "query"}
+    assert {f"passage: 题{name} {name}的一段。" for name in PASSAGES} <= set(texts)
+    assert len(texts) == len(set(texts))
 
 
 @pytest.mark.model
-def test_training_puts_a_question_beside_its_passage() -> None:
-    encoder, arrays = make_encoder(), make_arrays(positive=np.arange(6, dtype=np.int32), is_dev=np.zeros(6, bool))
-    lower = Lower(encoder, 1, QUESTIONS), Lower(encoder, 1, CHUNKS)
-    everything = arrays | {"is_dev": np.ones(6, bool)}
-    asked, read = (side.embed(encoder, torch.arange(6), 1).detach().numpy() for side in lower)
-    negatives = np.array([[n for n in range(6) if n != m] for m in range(6)], np.int32)
-    before = measure(encoder, lower, everything)
-    steps = contrast(encoder, lower, arrays, negatives, (asked, read), kept=1, steps=40, groups=6, rate=1e-3)
-    *_, (step, trained) = steps
-    after = measure(trained, lower, everything)
-    assert step == 40
-    assert sum(after.values()) > sum(before.values())
-    assert sum(after.values()) >= 2.5
+def test_training_brings_it_nearer_to_the_whole_encoder() -> None:
+    encoder = make_encoder()
+    texts = make_texts(*[12, 40] * 4)
+    whole, lengths = Whole(encoder, texts), [len(text) for text in texts]
+    before = measure(encoder, whole, lengths, (20, 99))
+    *_, (step, trained) = distil(encoder, whole, lengths, steps=10, pieces=200, rate=3e-6)
+    after = measure(trained, whole, lengths, (20, 99))
+    assert step == 10
+    assert before[0] < before[1]
+    assert after[1] < 0.9 * before[1]

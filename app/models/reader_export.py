@@ -1,7 +1,7 @@
 """Write a trained reader as ONNX in int8, about 22 MB: its word vectors stay in the encoder's file, which it reads them from."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,9 +9,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from onnxruntime import InferenceSession
 
-from app.models.build import BLOCK, HIDDEN, PARTS, Graph, Ranges
+from app.models.graph import BLOCK, HIDDEN, Graph, Ranges, write_sums
 
 WORDS, SCALES = "word", "word.scale"
 
@@ -51,10 +50,9 @@ class ReaderGraph(Graph):
             bits=4, block_size=BLOCK, gather_axis=0, quantize_axis=1,
         )  # fmt: skip
         x = self._node("Cast", [half], to=TensorProto.FLOAT)
-        length = self._node("Shape", ["input_ids"], start=1, end=2)
-        zero = self._weight("zero", np.zeros(1, np.int64))
+        zero = self._whole(0)
         places = self._source.floats("emb.pos").reshape(-1, HIDDEN)
-        place = self._node("Slice", [self._weight("place", places), zero, length, zero])
+        place = self._node("Slice", [self._weight("place", places), zero, self._rows("input_ids"), zero])
         return self._normalize([x, place], "emb.ln")
 
     def _finish(self, x: str) -> None:
@@ -80,7 +78,7 @@ class ReaderGraph(Graph):
             helper.make_tensor_value_info("judged", TensorProto.FLOAT, ["pairs", 2]),
             helper.make_tensor_value_info("marked", TensorProto.FLOAT, ["pairs", "pieces", 2]),
         ]
-        graph = helper.make_graph(self._nodes, "reader-zh", inputs, outputs, self._weights)
+        graph = helper.make_graph(self._nodes, "reader-zh", inputs, outputs, list(self._weights.values()))
         opsets = [helper.make_opsetid("", 23), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=11, producer_name="youju")
 
@@ -103,26 +101,16 @@ def locate_words(encoder: Path) -> dict[str, Place]:
     }
 
 
-def measure_ranges(
-    graph: Graph, pairs: Iterable[NDArray[np.int64]], words: dict[str, NDArray[np.generic]]
-) -> list[list[tuple[float, float]]]:
-    """Return the least and greatest value that goes into each matrix of a float32 graph when it reads the pairs."""
-    model = graph.model()
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in graph.matrix_inputs.values())
-    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    low, high = np.full(len(graph.matrix_inputs), np.inf), np.full(len(graph.matrix_inputs), -np.inf)
-    for ids in pairs:
-        found = session.run(list(graph.matrix_inputs.values()), {"input_ids": ids[None], **words})
-        low = np.minimum(low, [values.min() for values in found])
-        high = np.maximum(high, [values.max() for values in found])
-    limits = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-    return [limits[layer * len(PARTS) : (layer + 1) * len(PARTS)] for layer in range(len(limits) // len(PARTS))]
-
-
 def write_graph(trained: Trained, ranges: Ranges, encoder: Path, folder: Path) -> None:
-    """Write model.onnx and words.json."""
+    """Write model.onnx, words.json and SHA256SUMS."""
     folder.mkdir(parents=True, exist_ok=True)
     model = ReaderGraph(trained, (), ranges=ranges).model()
     (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    write_places(encoder, folder)
+
+
+def write_places(encoder: Path, folder: Path) -> None:
+    """Write words.json, which says where the word vectors lie in the encoder's file, and SHA256SUMS."""
     places = {name: asdict(place) for name, place in locate_words(encoder).items()}
     (folder / "words.json").write_text(json.dumps(places, indent=1) + "\n", encoding="ascii")
+    write_sums(folder, ("model.onnx", "words.json"))

