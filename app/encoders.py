@@ -166,7 +166,7 @@ class SentenceTransformerEncoder:
         return digest.hexdigest()[:16]
 
 
-def check_files(folder: Path, maker: str = "python -m app.models.build") -> str:
+def check_files(folder: Path, maker: str = "python -m app.models.train_encoder") -> str:
     """Compare a model folder with its SHA256SUMS. Returns its fingerprint. Raises EncoderError if a file differs."""
     repair = f"Install YouJu again, or make the model anew: {maker}"
     try:

@@ -223,7 +223,7 @@ def test_damaged_file_is_named(tmp_path: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
-    with pytest.raises(EncoderError, match=f"{name} is damaged.*python -m app.models.build"):
+    with pytest.raises(EncoderError, match=f"{name} is damaged.*python -m app.models.train_encoder"):
         OnnxEngine(folder)
 
 
@@ -231,7 +231,7 @@ def test_damaged_file_is_named(tmp_path: Path, name: str) -> None:
 def test_missing_file_is_named(tmp_path: Path, name: str) -> None:
     folder = shutil.copytree(SHIPPED_FOLDER, tmp_path / "e5")
     (folder / name).unlink()
-    with pytest.raises(EncoderError, match=f"{name} cannot be read.*python -m app.models.build"):
+    with pytest.raises(EncoderError, match=f"{name} cannot be read.*python -m app.models.train_encoder"):
         OnnxEngine(folder)
 
 

@@ -83,3 +83,9 @@ def test_measures_are_highlighted_to_the_end_of_the_sentence() -> None:
     assert text.removesuffix("。").endswith(shown)
     (other,) = found("对小微企业采取的扶持措施中有什么热线？", text)
     assert not any("减免租金" in part for part in other.highlighted())
+
+
+def test_a_list_is_quoted_whole_where_a_question_has_two_parts() -> None:
+    text = "公办学校按下列顺序录取：\n（一）户籍和房产均在片区内的；\n（二）房产在片区内的；\n（三）随迁子女。\n录取结果于7月25日前公布。"
+    shown = quoted("公办学校按什么顺序录取哪些人？录取结果什么时候公布？", text)
+    assert [sentence[:3] for sentence in shown] == ["公办学", "（一）", "（二）", "（三）", "录取结"]

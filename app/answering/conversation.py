@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import rjieba
 
+from app.answering.lexicon import words
 from app.answering.metadata import asked_keys
 from app.answering.question import FIGURE, OPEN, YEAR, Question, has_question_word, parse_question
 from app.answering.terms import PLACE_ENDS, QUESTION_WORDS, Term
@@ -122,7 +123,7 @@ def _with_other_name(core: str, asked: Question, previous: str) -> str:
     terms = [term for term in parse_question(previous).terms if not _OF_EACH.match(term.text)]
     is_place = fold(core)[-1:] in PLACE_ENDS
     names = [term for term in terms if term.is_name and (is_place or term.text[-1] not in PLACE_ENDS)] or terms
-    target = _most_alike(core, names)
+    target = _contrary(core, terms) or _most_alike(core, names)
     start = fold(previous).find(target.text) if target else -1
     if target is None or start < 0:
         return f"{core} {_content(previous)}"
@@ -135,6 +136,12 @@ _THEN = re.compile(r"以前|之前|此前|过去|原来|原先|早先|当时|现
 
 _OF_EACH = re.compile(r"[单每各一]")
 """What no name stands in the place of: 单个 of 单个企业."""
+
+
+def _contrary(core: str, terms: Sequence[Term]) -> Term | None:
+    """Return the word that the new one excludes: 小学 for 初中."""
+    excluded = {word for group in words("contraries") if core in group.split("/") for word in group.split("/")}
+    return next((term for term in terms if term.text in excluded), None)
 
 
 def _most_alike(core: str, names: Sequence[Term]) -> Term | None:

@@ -126,7 +126,8 @@ def find_answer(question: str, search: Search, similarity: Similarity, store: St
         return parts[0]
     findings: list[Finding] = []
     for part in parts:
-        for finding in part.findings[: max(1, MAX_SENTENCES // len(parts))]:
+        is_list = part.findings and leads_in(part.findings[0].text)
+        for finding in part.findings if is_list else part.findings[: max(1, MAX_SENTENCES // len(parts))]:
             findings = _add(findings, finding)
     return Verdict(
         tuple(findings),

