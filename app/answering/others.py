@@ -205,15 +205,21 @@ _PLACE_FIRST = re.compile(r"(?:其中)?[\u3400-\u9fff]{2,4}?[市县区](?![级�
 
 
 def is_per_another(question: Question, evidence: Evidence) -> bool:
-    """Tell a figure for each of others than the question asks about: 每个地区补助80万元 for 每个学徒."""
+    """Tell a figure for each of others than the question asks about: 每个地区补助80万元 for 每个学徒, or for 每人."""
+    text, clause = squeeze(evidence.text), squeeze(evidence.clause)
+    if _PER_PERSON.search(question.text) and _PER_THING.search(clause) and not _PEOPLE.search(clause):
+        return True
     asked = _PER.search(question.text)
-    told = _PER.findall(squeeze(evidence.clause)) or _PER.findall(squeeze(evidence.text))
-    return asked is not None and bool(told) and match_term(asked.group(1), squeeze(evidence.text)) < ALMOST
+    told = _PER.findall(clause) or _PER.findall(text)
+    return asked is not None and bool(told) and match_term(asked.group(1), text) < ALMOST
 
 
 _PER = re.compile(
     r"每[个名家户位所](?![给补发奖付交能可要得有是会最多少]|月|年|季|周|星期|礼拜|学期|学年|小时|钟头|工作日)([\u3400-\u9fff]{2})"
 )
+_PER_PERSON = re.compile(r"每[人名位]")
+_PER_THING = re.compile(r"每(?:[家户所套台辆亩间]|个(?!月|工作日|学期|小时))")
+_PEOPLE = re.compile(r"[人名位员生者]")
 
 
 def is_not_denied(question: Question, sentence: str) -> bool:
