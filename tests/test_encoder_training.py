@@ -17,7 +17,7 @@ from onnxruntime import InferenceSession  # noqa: E402
 from app.models import encoder_training  # noqa: E402
 from app.models.encoder_training import Whole, distil, draw, embed, measure, merge, same_length  # noqa: E402
 from app.models.graph import BLOCK, HIDDEN, MERGING, RANGES, Graph, merged_rows  # noqa: E402
-from app.models.reader_network import Reader  # noqa: E402
+from app.models.reader_network import Reader, attention  # noqa: E402
 from app.models.train_encoder import PASSAGES, TrainedEncoder, pieces_of, training_texts  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -60,6 +60,13 @@ def run(model: bytes, ids: NDArray[np.integer]) -> NDArray[np.float32]:
     session = InferenceSession(model, providers=["CPUExecutionProvider"])
     (vectors,) = session.run(["embedding"], {"input_ids": ids.astype(np.int64)})
     return np.asarray(vectors, np.float32)
+
+
+def test_attention_is_what_the_fused_one_computes() -> None:
+    q, k, v = torch.randn(3, 2, 12, 9, 32, generator=torch.Generator().manual_seed(0))
+    for mask in (None, torch.arange(9)[None, None, None] < 7, torch.linspace(0, 2, 9)[None, None, None]):
+        fused = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        torch.testing.assert_close(attention(q, k, v, mask, 0.0), fused)
 
 
 def test_short_texts_keep_their_pieces_and_long_ones_half() -> None:

