@@ -21,7 +21,7 @@ test: .venv/.test
 
 # Tests that need no model, browser or server, and break nothing over and over: seconds.
 fast: .venv/.test
-	$(BIN)/pytest -m "not model and not browser and not server and not llm and not crash and not milvus"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not model and not browser and not server and not llm and not crash and not milvus"
 
 # Tests with a real language model; fetches it the first time (0.5 GB). `make test` skips them where it is absent.
 llm: .venv/.test
