@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import rjieba
 
-from app.answering.lexicon import words
+from app.answering.lexicon import contraries
 from app.answering.metadata import asked_keys
 from app.answering.question import FIGURE, OPEN, YEAR, Question, has_question_word, parse_question
 from app.answering.terms import PLACE_ENDS, QUESTION_WORDS, Term
@@ -140,7 +140,7 @@ _OF_EACH = re.compile(r"[单每各一]")
 
 def _contrary(core: str, terms: Sequence[Term]) -> Term | None:
     """Return the word that the new one excludes: 小学 for 初中."""
-    excluded = {word for group in words("contraries") if core in group.split("/") for word in group.split("/")}
+    excluded = {word for group in contraries() if core in group for word in group}
     return next((term for term in terms if term.text in excluded), None)
 
 

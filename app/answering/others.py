@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from app.answering.choosing import Evidence
 from app.answering.fitting import GROWN, PARTS
-from app.answering.lexicon import words
+from app.answering.lexicon import contraries, words
 from app.answering.matching import home_of, match_term, squeeze
 from app.answering.question import DATE, FIGURE, Question
 from app.answering.spans import find_lists
@@ -256,9 +256,8 @@ def is_contrary(question: Question, sentence: str) -> bool:
 @lru_cache(maxsize=256)
 def _contraries_of(text: str) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
     """Return the words of a question that exclude others, with those."""
-    groups = [frozenset(group.split("/")) for group in words("contraries")]
-    asked = [frozenset(word for word in group if word in text) for group in groups]
-    return tuple((said, group - said) for said, group in zip(asked, groups, strict=True) if said)
+    asked = [frozenset(word for word in group if word in text) for group in contraries()]
+    return tuple((said, group - said) for said, group in zip(asked, contraries(), strict=True) if said)
 
 
 def is_repealed(question: Question, sentence: str) -> bool:

@@ -36,6 +36,12 @@ def official_synonyms() -> Mapping[str, frozenset[str]]:
     return _synonyms("synonyms.txt")
 
 
+@lru_cache(maxsize=1)
+def contraries() -> tuple[frozenset[str], ...]:
+    """Return the groups of words of which each excludes the others: 上半年, 下半年."""
+    return tuple(frozenset(group.split("/")) for group in words("contraries"))
+
+
 def general_words() -> Collection[str]:
     """Return the words that official documents share: no name is made of them alone."""
     return official_synonyms().keys()
