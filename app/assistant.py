@@ -17,7 +17,7 @@ from app.answering.terms import language_of, search_words
 from app.cache import CachedEncoder, CachedReader
 from app.config import Settings
 from app.encoders import load_encoder
-from app.errors import ModelError, NotFoundError, QuestionError
+from app.errors import ModelError, NoQuestionError, NotFoundError, QuestionError
 from app.reader import load_reader
 from app.retrieval import Retriever
 from app.stores import open_store
@@ -237,12 +237,12 @@ class Assistant:
         return _make_answer(question, NOTHING, replies.unreadable(str(why)), (), _milliseconds(0, 0, 0))
 
     def _cut(self, question: str) -> str:
-        """Return the question within the limit. Raises QuestionError if it holds no word."""
+        """Return the question within the limit. Raises NoQuestionError if it holds no word."""
         text = _without_surrogates(question.strip()[: self.settings.max_question_chars])
         if not text:
-            raise QuestionError("the question is empty; type a question")
+            raise NoQuestionError("the question is empty; type a question")
         if not any(character.isalnum() for character in text):
-            raise QuestionError("the question has no words, only signs; type a question")
+            raise NoQuestionError("the question has no words, only signs; type a question")
         return text
 
     def _model_for(self, answerer: str | None) -> ChatModel | None:

@@ -11,7 +11,8 @@ YouJuError
 │   ├── IndexMismatchError  the index was built with another encoder or format
 │   ├── IndexBusyError      another build is under way
 │   └── IndexServerError    the server that holds the index does not answer, or refuses
-├── QuestionError   a question that cannot be asked: empty, malformed history
+├── QuestionError   a question that cannot be asked: malformed history, an answerer that is not there
+│   └── NoQuestionError     it is empty, or has only signs
 ├── NotFoundError   a document that the index does not hold, or an answer that is not kept
 ├── RatingError     a rating that is neither up nor down, or a comment that is too long
 └── FeedbackError   the file of ratings cannot be used
@@ -74,6 +75,10 @@ class IndexServerError(IndexProblem):
 
 class QuestionError(YouJuError):
     """A question or a conversation that cannot be asked."""
+
+
+class NoQuestionError(QuestionError):
+    """A question that is empty, or has only signs."""
 
 
 class NotFoundError(YouJuError):

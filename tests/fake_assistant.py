@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 
 from app.assistant import Assistant, said
 from app.config import Settings
-from app.errors import NotFoundError, QuestionError
+from app.errors import NoQuestionError, NotFoundError
 from app.types import (
     Answer,
     Chunk,
@@ -123,7 +123,7 @@ class FakeAssistant(Assistant):
         self, query: str, passages: int | None = None, document_ids: Sequence[str] | None = None
     ) -> tuple[Passage, ...]:
         if not query.strip():
-            raise QuestionError("问题是空的，请输入要问的内容")
+            raise NoQuestionError("the question is empty; type a question")
         return make_passages(self.first_documents(1)[0])[:passages]
 
     def ask(
@@ -156,8 +156,8 @@ class FakeAssistant(Assistant):
         question = question.strip()[: self.settings.max_question_chars].encode("utf-8", "replace").decode()
         for document_id in document_ids or ():
             self.document(document_id)
-        if not question:
-            raise QuestionError("问题是空的，请输入要问的内容")
+        if not any(map(str.isalnum, question)):
+            raise NoQuestionError("the question is empty; type a question")
         if question == "你好":
             return make_refusal(question, "greeting", "您好，可以问我文件里写了什么。")
         (document,) = self.first_documents(1)

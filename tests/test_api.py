@@ -119,6 +119,16 @@ def test_bad_requests_get_a_typed_error(client: TestClient, body: str | bytes, e
     assert error_of(response) == expected
 
 
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [("zh-CN", "请输入要问的内容，至少要有一个字。"), ("en", "Please type a question, with at least one word.")],
+)
+@pytest.mark.parametrize("question", ["", "？！……"])
+def test_no_question_is_told_in_one_language(client: TestClient, question: str, language: str, message: str) -> None:
+    response = client.post("/api/ask", json={"question": question}, headers={"accept-language": language})
+    assert response.json() == {"error": {"code": "bad_question", "message": message}}
+
+
 def test_a_body_that_is_not_declared_as_json_is_told_so(client: TestClient) -> None:
     response = client.post("/api/ask", content='{"question": "资助"}', headers={"content-type": "text/plain"})
     assert error_of(response) == (422, "invalid_request")

@@ -128,7 +128,7 @@ def test_errors_are_those_of_the_client(
 
 
 def test_an_error_in_a_stream_is_raised(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.APIError, match="问题是空的"):
+    with pytest.raises(openai.APIError, match="请输入要问的内容"):
         list(client.chat.completions.create(model="youju", messages=asked(" "), stream=True))
 
 

@@ -22,7 +22,7 @@ FAILURE = {
             "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
         }
     },
-    "example": {"error": {"code": "bad_question", "message": "这个问题不能提问：问题是空的"}},
+    "example": {"error": {"code": "bad_question", "message": "请输入要问的内容，至少要有一个字。"}},
 }
 
 

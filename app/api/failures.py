@@ -28,11 +28,15 @@ NO_OBJECT = "the body must be a JSON object, sent with Content-Type: application
 
 
 class ApiError(Exception):
-    """A refusal of the API itself; `retry_after` is in seconds, 0 if waiting does not help."""
+    """A refusal of the API itself; `retry_after` is in seconds, 0 if waiting does not help.
 
-    def __init__(self, status: int, code: str, detail: str = "", retry_after: int = 0) -> None:
+    `saying` names its message where that is not the code's own.
+    """
+
+    def __init__(self, status: int, code: str, detail: str = "", retry_after: int = 0, saying: str = "") -> None:
         super().__init__(code)
         self.status, self.code, self.detail, self.retry_after = status, code, detail, retry_after
+        self.saying = saying or code
 
     @property
     def headers(self) -> dict[str, str]:
@@ -45,6 +49,8 @@ def as_api_error(error: Exception) -> ApiError:
     """Return any error as one of the API; one that is nobody's fault but the server's as `internal`."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, errors.NoQuestionError):
+        return ApiError(400, "bad_question", saying="no_question")
     if isinstance(error, YouJuError):
         status, code = next(shape for kind, shape in USER_ERRORS.items() if isinstance(error, kind))
         return ApiError(status, code, str(error))
@@ -57,13 +63,13 @@ def as_api_error(error: Exception) -> ApiError:
 
 def error_json(error: ApiError, language: Language) -> dict[str, dict[str, str]]:
     """Return an error as the contract's JSON object."""
-    return {"error": {"code": error.code, "message": message_of(error.code, language, error.detail)}}
+    return {"error": {"code": error.code, "message": message_of(error.saying, language, error.detail)}}
 
 
 def openai_error_json(error: ApiError, language: Language) -> dict[str, dict[str, str | None]]:
     """Return an error as clients of OpenAI's API read it."""
     kind = OPENAI_TYPES.get(error.status, "server_error" if error.status >= 500 else "invalid_request_error")
-    message = message_of(error.code, language, error.detail)
+    message = message_of(error.saying, language, error.detail)
     return {"error": {"message": message, "type": kind, "param": None, "code": error.code}}
 
 

@@ -1,4 +1,4 @@
-"""What the API says when it refuses: each code in three languages, and which of them a request asked for."""
+"""What the API says when it refuses: each code in three languages (`no_question` is a bad_question), and which of them a request asked for."""
 
 from typing import Literal
 
@@ -17,6 +17,11 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
         "这个问题不能提问：{detail}",
         "這個問題無法提問：{detail}",
         "This question cannot be asked: {detail}",
+    ),
+    "no_question": (
+        "请输入要问的内容，至少要有一个字。",
+        "請輸入要問的內容，至少要有一個字。",
+        "Please type a question, with at least one word.",
     ),
     "bad_rating": ("评价没有存下：{detail}", "評價沒有存下：{detail}", "The rating was not kept: {detail}"),
     "not_found": ("没有找到：{detail}", "沒有找到：{detail}", "Not found: {detail}"),
