@@ -27,6 +27,7 @@ REPLY = """青禾市水务局
 工业领域推广循环冷却、废水回用等6项技术。
 三、关于未采纳的建议
 关于全面更换智能水表的建议，暂不采纳：一是单只水表成本约420元，财政难以承受；二是国家尚未出台统一标准。
+节水券申领平台技术支持：0512-8830966
 联系人：陆一鸣
 联系电话：0512-8830127
 青禾市水务局
@@ -68,6 +69,11 @@ def reply(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
         pytest.param("640人里女的有几个？", id="a part that is not told"),
         pytest.param("民营节水服务企业的职工有多少？", id="the sum behind a list for one of it"),
         pytest.param("为什么停办了节水技术中心？", id="a deed that was not done"),
+        pytest.param("2023年再生水利用量为什么这么大？", id="a figure without its reason"),
+        pytest.param("142家节水服务企业具体都是哪些，列一下", id="the names of what is counted"),
+        pytest.param("光南浦一个区累计安装了多少套节水器具？", id="one place for several"),
+        pytest.param("节水服务企业是哪家银行贷的款？", id="a bank that is not named"),
+        pytest.param("What is the e-mail address of the contact person?", id="a mailbox for an address"),
     ],
 )
 def test_what_is_told_of_something_else_is_refused(question: str, reply: Assistant) -> None:
@@ -78,6 +84,9 @@ def test_what_is_told_of_something_else_is_refused(question: str, reply: Assista
 @pytest.mark.parametrize(
     ("question", "part"),
     [
+        ("申领平台打不开，该打哪个电话？", "0512-8830966"),
+        ("我家小区没装节水器具，手里只有旧水表，装了每户最高能补多少？", "1500元"),
+        ("23年底为止一共改造了多少公里老旧管网？", "412公里"),
         ("2023年工业用水多少吨？", "0.9亿吨"),
         ("2023年再生水用了多少？", "再生水利用量为5200万吨"),
         ("青禾市2023年换了多少公里旧管网？", "412公里"),

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.answering.places import with_places
-from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHETHER, WHICH, WHO, parse_question
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, PHONE, WHERE, WHETHER, WHICH, WHO, parse_question
 from app.answering.terms import language_of, search_words
 from app.loading import make_document
 
@@ -33,6 +33,10 @@ from app.loading import make_document
         ("这条线2010年改名为什么？", WHICH),
         ("这条线为什么改名？", HOW),
         ("How many patents were filed?", FIGURE),
+        ("平台打不开，该打哪个电话？", PHONE),
+        ("What is the flood duty hotline?", PHONE),
+        ("打哪年起成了国家战略？", DATE),
+        ("一年接到多少个电话", FIGURE),
         ("When was it founded?", DATE),
         ("Which universities take part?", LIST),
         ("Who may apply?", WHO),
@@ -87,6 +91,8 @@ def test_folds_traditional_characters_and_full_width_digits() -> None:
 def test_tells_years_from_other_numbers() -> None:
     parsed = parse_question("2022年的48项任务")
     assert (parsed.years, parsed.numbers) == (("2022",), ("48",))
+    assert parse_question("22年到现在发布了多少？").years == ("2022",)
+    assert parse_question("要有20年以上经验吗").years == ()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from app.answering.choosing import weigh
 from app.answering.kinds import FIRM
-from app.answering.missing import ONLY_CHANGE
+from app.answering.missing import NO_CAUSE
 from app.answering.question import parse_question
 from app.answering.support import (
     CONTRARY,
@@ -204,7 +204,7 @@ def test_a_part_or_the_growth_of_another_is_no_answer(question: str, sentence: s
 
 @pytest.mark.parametrize(
     ("sentence", "missing"),
-    [("公路客运量下降3.7%。", ONLY_CHANGE), ("公路客运量因高铁分流下降3.7%。", 0)],
+    [("公路客运量下降3.7%。", NO_CAUSE), ("公路客运量因高铁分流下降3.7%。", 0)],
 )
 def test_a_change_alone_is_no_reason(sentence: str, missing: float) -> None:
     found = support("公路客运量为什么下降？", sentence, Document("d", "通知", f"标题\n{sentence}"))

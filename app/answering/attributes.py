@@ -6,10 +6,11 @@ from collections.abc import Collection
 import rjieba
 
 from app.answering.choosing import Evidence
-from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS, wanted_figures
+from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS, PHONE_NUMBER, wanted_figures
 from app.answering.matching import match_term, squeeze
+from app.answering.numerals import find_numbers
 from app.answering.others import ALMOST, NAMED_BODY
-from app.answering.question import FIGURE, HOW, WHERE, WHETHER, Question
+from app.answering.question import FIGURE, HOW, PHONE, WHERE, WHETHER, Question
 from app.answering.spans import MONEY, find_lists
 from app.types import Document
 
@@ -18,6 +19,8 @@ def lacks_body(question: Question, sentence: str) -> bool:
     """Tell a sentence that names no body but those of the question, where one is asked for: 二期已于3月开工 for 哪家公司施工."""
     if not _ASKS_BODY.search(question.text):
         return False
+    if (asked := _ASKS_BANK.search(question.text)) and not re.search(_A_BANK.format(asked.group(1)), sentence):
+        return True
     bodies = (match.group() for match in _BODY.finditer(sentence))
     return all(body in question.text for body in bodies) and not _has_class(
         _NAMES, _without_words_of(question, sentence)
@@ -27,6 +30,9 @@ def lacks_body(question: Question, sentence: str) -> bool:
 _ASKS_BODY = re.compile(
     r"哪(?:一|几|两)?[家个所](?:公司|企业|银行|单位|部门|机构|集团|开发商|医院|学校|大学|高校|研究[院所]|协会|组织)"
 )
+_ASKS_BANK = re.compile("哪(?:一|几|两)?[家所](银行|医院|大学)")
+_A_BANK = r"[\u3400-\u9fff]{{2}}(?<![的和与及由向从在各家])(?:{}|分行|支行|学院)(?!贷|账|卡|存|业)"
+"""What a body looks like whose kind is in its name."""
 _BODY = re.compile(
     r"[\u3400-\u9fff]{2}(?:公司|集团|银行|大学|学院|学校|[中小]学|医院|中心|[局委厅院]|办公室|街道|政府|机关|平台|法院|联合体"
     r"|[办科处所会社厂店部署馆站校盟队园](?=[、，。；：（(）)和与及等]|$|牵头|负责|承[办担]|主办|组织|会同|联合|共同|运营|实施))|“"
@@ -50,7 +56,8 @@ _ASKS_KIND_OF_BODY = re.compile(
 def names_none(question: Question, sentence: str) -> bool:
     """Tell a sentence that counts those whose names are asked for, or names only those whom the question leaves out."""
     if _ASKS_NAMES.search(question.text):
-        return _COUNTED.search(sentence) is not None and not _NAMED.search(_COUNTED_MEMBER.sub("", sentence))
+        is_counted = _COUNTED.search(sentence) is not None and not _NAMED.search(_COUNTED_MEMBER.sub("", sentence))
+        return is_counted or _only_counts(question, sentence)
     besides = _BESIDES.search(question.text)
     if besides is None:
         return False
@@ -59,9 +66,33 @@ def names_none(question: Question, sentence: str) -> bool:
     return bool(members) and all(any(match_term(one, member) > ALMOST for one in known) for member in members)
 
 
-_ASKS_NAMES = re.compile(r"叫什么|叫啥|什么名字|啥名|名字(?:是|叫)|是哪[几些]|都有哪些|哪\d+[家个所]")
+def _only_counts(question: Question, sentence: str) -> bool:
+    """Tell a sentence that goes on where it could name those whom a question counts, and has no list as long as that:
+    九城市协同组建…基金 for 哪九个城市."""
+    asked = _ASKED_NUMBER.search(question.text)
+    phrase = asked.group(1) if asked else ""
+    said = squeeze(sentence)
+    kind = next((phrase[:end] for end in range(len(phrase), 1, -1) if phrase[:end] in said), "")
+    counted = (
+        re.search(rf"({_SOME}){_MEASURES}?[\u3400-\u9fff]{{0,4}}{kind},?([\u3400-\u9fff]{{2}})", said) if kind else None
+    )
+    if counted is None or counted.group(2) in _NAMING:
+        return False
+    number = next(find_numbers(f"{counted.group(1)}个"), None)
+    listed = max((said.count("、", start, end) + 1 for start, end in find_lists(said)), default=0)
+    return number is not None and listed < float(number.value) - 1
+
+
+_SOME = r"(?:\d+|[两三四五六七八九十]+)"
+_ASKS_NAMES = re.compile(
+    r"叫什么|叫啥|什么名字|啥名|名字(?:是|叫)|是哪[几些]|都有哪些|哪\d+[家个所]|(?:是|指的?)哪[两三四五六七八九十]+[家个所]"
+    r"|(?:名字|名单)[\u3400-\u9fff]{0,3}[列报说]|列(?:出来|一[列下遍])|具体(?:都|各)?(?:是|叫)(?:什么|啥|谁|哪)"
+)
 _MEASURES = "[家所个名人户座处项支]"
 _COUNTED = re.compile(rf"(?:\d+|[两三四五六七八九十])(?:多|余)?{_MEASURES}(?![人月])")
+_ASKED_NUMBER = re.compile(rf"{_SOME}多?{_MEASURES}([\u3400-\u9fff]{{2,8}})")
+_NAMING = ("包括", "分别", "主要", "名单", "如下", "具体")
+"""What leads from a number to names."""
 _COUNTED_MEMBER = re.compile(rf"\d+{_MEASURES}[、和与]")
 """A member of a list that is counted and not named: 服务站5处、托育点2处."""
 _NAMED = re.compile(r"[、“《和与]|包括|分别")
@@ -87,10 +118,19 @@ _HOLDS = re.compile(r"由[^，。；]{1,14}[担兼]?任")
 
 def lacks_number(question: Question, sentence: str) -> bool:
     """Tell a sentence without a phone number, a mailbox or a site where one is asked for."""
-    return _ASKS_NUMBER.search(question.text) is not None and not re.search(r"\d{5}|@|www|http", sentence)
+    if question.kind == PHONE and not PHONE_NUMBER.search(sentence):
+        return True
+    return any(asks.search(question.text) and not looks.search(sentence) for asks, looks in _LOOKS_OF_NUMBERS)
 
 
-_ASKS_NUMBER = re.compile(r"(?:电话|手机号?|邮箱|网址)(?:号码)?(?:是什么|是?多少|[?？]?$)")
+_LOOKS_OF_NUMBERS = (
+    (re.compile(r"(?:邮箱|电邮|邮件地址)(?:是什么|是?多少|[?？]?$)|\be-?mail (?:address|of)\b"), re.compile("@")),
+    (
+        re.compile(r"(?:网址|网站地址)(?:是什么|是?多少|[?？]?$)|\b(?:web address|website|url)\b"),
+        re.compile(r"www|http|\.(?:cn|com|net|org)\b"),
+    ),
+)
+"""How a mailbox and a site are asked for, and what they look like."""
 
 
 def lacks_place(question: Question, sentence: str) -> bool:

@@ -14,7 +14,7 @@ from app.answering.metadata import WHY, answer_from_fields
 from app.answering.others import is_contrary, is_repealed
 from app.answering.outline import answer_from_outline
 from app.answering.places import with_places
-from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHERE, WHICH, WHO, Question
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, PHONE, WHERE, WHICH, WHO, Question
 from app.answering.support import THRESHOLD, Support, logit, probability, support_of
 from app.retrieval import standardise
 from app.text import has_cjk, is_order, is_topic, items_after, leads_in, unnumbered
@@ -38,7 +38,7 @@ the answer for .92 of the questions, without it for .80."""
 TOPIC_SENTENCE = 30
 """A sentence shorter than this (一是完善人才政策。) only names what the next ones say."""
 
-FIT_WEIGHT = {FIGURE: 2.0, DATE: 2.0, WHERE: 3.5}
+FIT_WEIGHT = {FIGURE: 2.0, DATE: 2.0, WHERE: 3.5, PHONE: 3.5}
 """What it counts that a sentence holds the kind of answer that is asked for, where that can be told for sure."""
 
 CONTRARY = 3.0
@@ -161,7 +161,7 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     if not evidence:
         return Verdict((), 0.0, 0.0)
     judged = _judge(question, evidence[0], evidence, documents)
-    if judged.confidence < THRESHOLD and question.kind in (FIGURE, DATE) and judged.best.fit == 0:
+    if judged.confidence < THRESHOLD and question.kind in (FIGURE, DATE, PHONE) and judged.best.fit == 0:
         judged = _with_figure(question, judged.best, evidence, documents) or judged
     found = _quoted(question, judged, evidence, documents, store)
     confidence, by_rules = judged.confidence, judged.judgement.by_rules

@@ -7,7 +7,7 @@ import rjieba
 
 from app.answering import spans
 from app.answering.matching import ABBREVIATION, coverage, match_term, squeeze
-from app.answering.question import DATE, FIGURE, LIST, WHERE, WHICH, WHO, Question
+from app.answering.question import DATE, FIGURE, LIST, PHONE, WHERE, WHICH, WHO, Question
 from app.text import fold
 
 WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
@@ -44,7 +44,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"年龄|几周?岁|多少周?岁|岁数|年纪|多大年|\bage\b|\bhow old\b"), (spans.AGE,)),
     (re.compile(r"占|比例|比重|份额|百分|成分|几成|率|\bshare\b|\bpercent|\bproportion\b|\bratio\b"), (spans.PERCENT,)),
     (re.compile(r"总数|总量|数量"), (spans.COUNT, spans.PEOPLE, spans.LENGTH, spans.AREA)),
-    (re.compile(r"面积|\barea\b"), (spans.AREA,)),
+    (re.compile(r"面积|多少平|几平[米方]|[一每]套[\u3400-\u9fff]{0,4}多大|\barea\b"), (spans.AREA,)),
     (re.compile(r"多[高宽深远]|[长高宽深]度|里程|距离|\bhow (?:far|high|wide|deep)\b|\blength\b"), (spans.LENGTH, spans.COUNT)),
     (re.compile(r"多长(?!时间|期)"), (spans.DURATION, spans.DATE, spans.FREQUENCY, spans.LENGTH)),
     (re.compile(r"多久|多长时间|几年|多少年|几天|多少天|(?:几|多少)个?(?:工作)?日|几个月|\bhow long\b"), (spans.DURATION, spans.DATE, spans.FREQUENCY)),
@@ -94,6 +94,12 @@ _POINT_IN_TIME = re.compile(rf"{_DAY.pattern}|日期|\bdate\b")
 """Asks for a date, which no duration is."""
 
 
+PHONE_NUMBER = re.compile(
+    r"(?<![\d.])(?:\d{3,4}[-—– ]?)?\d{3,4} ?\d{4}(?![\d年])|(?<![\d.])1[12]\d{1,3}(?![\d年.%]|[\u3400-\u9fff])"
+)
+"""021-23112495, 8316 2047, 12345."""
+
+
 def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
     """Return how well a sentence holds the kind of answer asked for, 0 to 1, and where that answer stands."""
     if question.kind == FIGURE:
@@ -103,6 +109,9 @@ def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, i
     if question.kind == DATE:
         asks_point = _POINT_IN_TIME.search(question.text) is not None
         return _figure_fit(question, sentence, (spans.DATE,) if asks_point else (spans.DATE, spans.DURATION))
+    if question.kind == PHONE:
+        number = PHONE_NUMBER.search(sentence)
+        return (1.0, (number.span(),)) if number else (0.0, ())
     if question.kind in (LIST, WHO, WHICH, WHERE):
         return _name_fit(question, sentence)
     return 0.5, ()

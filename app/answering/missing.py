@@ -2,13 +2,12 @@
 
 import re
 
-from app.answering.fitting import GROWN
 from app.answering.kinds import LOOKS
 from app.answering.lexicon import general_words, translations, words
 from app.answering.matching import ABBREVIATION, PARTIAL, coverage, home_of, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import SUM
-from app.answering.question import COMPARED_WITH, DATE, YEAR, Question
+from app.answering.question import COMPARED_WITH, DATE, ONESELF, YEAR, Question
 from app.answering.spans import GROUP_TOTAL
 from app.answering.terms import Term
 from app.text import is_cjk
@@ -113,10 +112,7 @@ _LIMIT = re.compile(
 def _is_own_case(number: str, asked: str) -> bool:
     """Tell a number by which somebody describes his case, and that a limit decides on: 我们公司营收1.5亿, 25万的车."""
     is_of_thing = re.search(rf"(?<![\d.]){re.escape(number)}[万亿]?元?的[\u3400-\u9fff]", asked) is not None
-    return is_of_thing or _ONESELF.search(asked) is not None
-
-
-_ONESELF = re.compile(r"我|咱|本人|俺|家里")
+    return is_of_thing or ONESELF.search(asked) is not None
 
 
 def missing_word(question: Question, context: str, document: Document) -> float:
@@ -187,18 +183,17 @@ _ASKS_DOER = re.compile(
 )
 
 
-def missing_reason(question: Question, sentence: str) -> float:
-    """Return how much a sentence lacks of what a why-question takes for granted; most for one that only tells a change."""
+def missing_reason(question: Question, sentence: str, surroundings: str) -> float:
+    """Return how much a sentence lacks of what a why-question takes for granted; most where its surroundings tell no cause."""
     if not WHY.search(question.text):
         return 0.0
-    tells_only_change = GROWN.search(sentence) and re.search(r"\d", sentence) and not _CAUSE.search(sentence)
-    return ONLY_CHANGE if tells_only_change else 1 - coverage(question.terms, sentence)
+    return 1 - coverage(question.terms, sentence) if _CAUSE.search(surroundings) else NO_CAUSE
 
 
-ONLY_CHANGE = 1.5
-"""What it counts that a sentence tells a change and nothing of why."""
+NO_CAUSE = 1.5
+"""What it counts that a sentence says only that it is so and nothing of why."""
 _CAUSE = re.compile(
-    r"因|由于|为[了使]?|鉴于|考虑|所以|导致|造成|影响|受|主要是|得益|理由|使|致|旨在|以便|从而|避免|缺|不足|难|需|有利|保障|解决|按照|根据|[拉带推]动"
+    r"因(?!子|素)|由于|为了|为(?:进一步|全面|加[快强]|促|推|落实|贯彻|规范|方便|鼓励)|鉴于|考虑|所以|导致|造成|影响|受|主要是|得益|理由|使|致|旨在|以便|从而|避免|缺|不足|难|需|有利|保障|解决|按照|根据|[拉带推]动"
 )
 """What a sentence has that tells why."""
 

@@ -9,7 +9,7 @@ from app.answering.choosing import Evidence
 from app.answering.fitting import GROWN, PARTS
 from app.answering.lexicon import contraries, words
 from app.answering.matching import home_of, match_term, squeeze
-from app.answering.question import DATE, FIGURE, Question
+from app.answering.question import DATE, FIGURE, Question, without_story
 from app.answering.spans import find_lists
 from app.answering.terms import PLACE_ENDS
 from app.types import Document
@@ -35,8 +35,9 @@ _COUNTED = re.compile(r"(?<![哪每这那同任])([一二三四五六七八九�
 
 def is_sum_of_all(question: Question, sentence: str, near: str) -> bool:
     """Tell a sentence, or the clause of the answer, that gives a sum and says nothing of the one that is asked for."""
-    single = _SINGLE.search(question.text)
-    if single is None or (SUM.search(question.text) and not _MEAN.match(single.group())):
+    asked = without_story(question.text)
+    single = _SINGLE.search(asked)
+    if single is None or (SUM.search(asked) and not _MEAN.match(single.group())):
         return False
     return any(_SUMMED.search(part) and single.group() not in part for part in (sentence, near))
 
@@ -70,13 +71,15 @@ def is_of_group(question: Question, evidence: Evidence, document: Document) -> b
         asked = [m for m in members if m.startswith(names) or m.endswith(names) or (len(m) > 2 and m in text)]
         asked = asked or [m for m in members if any(name[:-1] == m and name[-1] in PLACE_ENDS for name in names)]
         asked = [m for m in members if m in asked or (asked and m in text)]
-        are_alike = all(abs(len(member) - len(asked[0])) <= ALIKE for member in members) if asked else False
+        if len(asked) != 1 or len(members) == 1:
+            continue
+        (name,) = asked
+        are_alike = all(abs(len(member) - len(name)) <= ALIKE for member in members)
+        has_its_own = any(character.isdigit() for character in name)  # 语文3名、数学4名
+        is_told_alone = evidence.text[first:last] not in clause and name in squeeze(clause)
+        is_asked_with_others = re.search(rf"{re.escape(name)}[、和与及]", text) is not None
         is_inside = first <= start < last
-        has_its_own = bool(asked) and any(character.isdigit() for character in asked[0])  # 语文3名、数学4名
-        is_told_alone = has_its_own or (
-            bool(asked) and evidence.text[first:last] not in clause and asked[0] in squeeze(clause)
-        )
-        if len(asked) == 1 < len(members) and are_alike and not (is_inside or is_told_alone):
+        if are_alike and not (has_its_own or is_told_alone or is_asked_with_others or is_inside):
             return True
     return False
 
@@ -128,7 +131,7 @@ def is_of_namesake(question: Question, sentence: str, document: Document) -> boo
 
 
 _INSTITUTION = re.compile(
-    r"((?![\u3400-\u9fff]?[么哪多少几间座级类])[\u3400-\u9fff]{2})(?<![的家所个些几在是和与及间座])"
+    r"((?![\u3400-\u9fff]?[么哪多少几间座级类]|[从在到去往于由向被把让])[\u3400-\u9fff]{2})(?<![的家所个些几在是和与及间座])"
     r"(交易所|研究[院所]|实验室|大学|医院|银行)"
 )
 
@@ -200,6 +203,15 @@ def is_of_another_place(question: Question, evidence: Evidence, document: Docume
     return bool(places and told) and not any(place in clause for place in places)
 
 
+def is_of_more_places(question: Question, clause: str) -> bool:
+    """Tell a clause without the place that a question asks about alone: 尚有1476个村 for 鹤坪县一个县, 长三角占30.5% for 光上海一个市."""
+    alone = _ONE_PLACE.search(question.text)
+    return alone is not None and alone.group(1) not in clause
+
+
+_ONE_PLACE = re.compile(
+    r"(?:^|[，,的在,]|光|单|就|只)[说算是]?((?:(?![哪每第这那同各全光单])[\u3400-\u9fff]){2,3}?)(?:[省市区县镇乡](?:一[省市区县镇乡家](?!级)|自己|单独)|[省市区县镇乡]?一个[省市区县镇乡](?!级))"
+)
 _OF_ALL_PLACES = re.compile(r"全[国省市区县]")
 _PLACE_FIRST = re.compile(r"(?:其中)?[\u3400-\u9fff]{2,4}?[市县区](?![级直属内外])")
 
@@ -224,7 +236,7 @@ _PEOPLE = re.compile(r"[人名位员生者]")
 
 def is_not_denied(question: Question, sentence: str) -> bool:
     """Tell a sentence without a no where the question has one: 已有63家开设 for 还有几家没有开设."""
-    return _ASKS_DENIED.search(question.text) is not None and not _DENIES.search(sentence)
+    return _ASKS_DENIED.search(without_story(question.text)) is not None and not _DENIES.search(sentence)
 
 
 _ASKS_DENIED = re.compile(r"(?<!有)(?:还没|没有|尚未|仍未|未(?!来|成年))[\u3400-\u9fff]{2}(?!.*吗)")
@@ -290,7 +302,7 @@ _NUMBERED = re.compile(r"(第[一二三四五六七八九十]+)([\u3400-\u9fff]{
 
 def is_part_of_total(question: Question, sentence: str) -> bool:
     """Tell a sentence on a part where the question asks for the whole: 其中，市本级支出5.92亿元 for 全市支出总额."""
-    return sentence.startswith(PARTS) and _ASKS_WHOLE.search(question.text) is not None
+    return sentence.startswith(PARTS) and PARTS not in question.text and _ASKS_WHOLE.search(question.text) is not None
 
 
 _ASKS_WHOLE = re.compile(r"全[省市区县国校](?!性)|总[数额量]|总(?:金额|人数|规模|面积)|[一总]共")

@@ -8,11 +8,13 @@ from app.answering.lexicon import translations, words
 from app.answering.terms import Term, chinese_terms, counted_in_english, english_terms, language_of, tagged
 from app.text import fold
 
-FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, OPEN = (
-    "figure", "date", "who", "where", "list", "which", "how", "whether", "open",
+FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, PHONE, OPEN = (
+    "figure", "date", "who", "where", "list", "which", "how", "whether", "phone", "open",
 )  # fmt: skip
 
 ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (PHONE, re.compile(r"(?<![少几])(?<![少几][个部条台])(?:电话|热线|手机|座机)(?:号码?)?(?:是|为)?(?:什么|多少|几号|哪个|啥)?[?？。]?$|(?:哪个|什么|啥)(?:电话|热线|号码)|[打拨](?:哪个(?![年月日])|哪[里儿]?[?？。]?$|什么|啥|几号)"
+                       r"|\b(?:phone|telephone|hotline)\b(?! bill| fee)|\bnumber .{0,16}\bcall\b")),
     (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+(?![天日号])|有哪|有啥|都有|名单(?!.{0,4}(?:哪一?[天年月]|什么时|何时|啥时|几[号月])|.{0,6}(?:在哪|哪里|哪儿))|列举|列出|哪几(?![天日号])|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
                       r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
     (DATE, re.compile(r"什么时(?:候|间)|何时|哪一?段(?:时间|日子)|哪[一两三几]?[天日号]|哪一?[年月]|几月|几号(?!提案|建议)|几[时点]|啥时候|\bwhen\b|\b(?:what|which) (?:date|year|day|month)\b")),
@@ -38,6 +40,8 @@ LATER = re.compile(
 )
 """What a question or a heading says of things to come."""
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
+_SHORT_YEAR = re.compile(r"(?<![\d.第近过满整共前后])([12]\d)(?=年(?:[到至底末初春秋]|以来|[上下]半年|\d{1,2}月))")
+"""A year said by its last two digits: 22年到现在, 23年底."""
 COMPARED_WITH = re.compile(
     r"(?:比|较|相比|相较)于?(?:19|20)\d{2}年?(?:同期)?(?!年|的|同期)|是(?:19|20)\d{2}年的?(?=[\d.]+倍)"
 )
@@ -66,7 +70,7 @@ class Question:
 
 def parse_question(text: str) -> Question:
     """Read a question. It is folded; nothing in it is taken as an instruction."""
-    folded = fold(text).strip()
+    folded = _SHORT_YEAR.sub(r"20\1", fold(text).strip())
     language = language_of(text)
     years = tuple(dict.fromkeys(YEAR.findall(folded)))
     numbers = tuple(number for number in dict.fromkeys(NUMBER.findall(folded)) if number not in years)
@@ -108,6 +112,14 @@ def has_question_word(text: str) -> bool:
     return _kind(fold(text)) != OPEN
 
 
+def without_story(text: str) -> str:
+    """Return a folded question without what somebody tells of himself before asking: 我手里只有管线，没有厂房，能贷什么款."""
+    if not ONESELF.search(text):
+        return text
+    return "，".join(clause for clause in re.split("[，,；;。!]", text) if _kind(clause) != OPEN) or text
+
+
+ONESELF = re.compile(r"我|咱|本人|俺|家里")
 _UNIT = re.compile(r"(?:多少|几)\s*([^\s，。？?！的了在,.]{1,4})")
 _NO_UNIT = re.compile(r"^(?:占|成|是|呢|吗|啊|呀)")
 

@@ -134,7 +134,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             DOER * lacks_doer(question, sentence + headings),
             DOER * lacks_dated_deed(question, _surroundings(evidence)),
         ),
-        missing_reason=missing_reason(question, sentence),
+        missing_reason=missing_reason(question, sentence, _surroundings_of_topic(evidence, document)),
         aggregate=max(
             float(others.is_sum_of_all(question, sentence, near if asks_figure else sentence)),
             GROUP * others.is_of_each(question, near),
@@ -144,6 +144,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             GROUP * others.is_of_group(question, evidence, document),
             GROUP * others.is_of_another_field(question, sentence),
             GROUP * others.is_of_another_place(question, evidence, document),
+            GROUP * (asks_figure and others.is_of_more_places(question, near)),
             GROUP * others.is_per_another(question, evidence),
             GROUP * others.is_of_whole(question, evidence, title),
             GROUP * others.is_part_of_total(question, sentence),
@@ -159,6 +160,16 @@ def _is_planned(sentence: str, clause: str) -> bool:
     before = sentence[: sentence.find(clause) + len(clause)] if clause in sentence else clause
     last = max((match for match in _DONE_OR_PLANNED.finditer(before)), key=lambda match: match.start(), default=None)
     return last is not None and last.lastgroup == "planned"
+
+
+def _surroundings_of_topic(evidence: Evidence, document: Document) -> str:
+    """Return a squeezed sentence, a short one with what follows it, which may say why: （五）关于新建产线。经论证，投资过大。"""
+    end = evidence.span.end + (BEHIND_TOPIC if len(evidence.text) < SHORT else 0)
+    return squeeze(document.text[evidence.span.start : end])
+
+
+SHORT, BEHIND_TOPIC = 30, 80
+"""Characters of a sentence that only names a matter, and behind it."""
 
 
 def _surroundings(evidence: Evidence) -> str:
