@@ -56,8 +56,7 @@ _ASKS_KIND_OF_BODY = re.compile(
 def names_none(question: Question, sentence: str) -> bool:
     """Tell a sentence that counts those whose names are asked for, or names only those whom the question leaves out."""
     if _ASKS_NAMES.search(question.text):
-        is_counted = _COUNTED.search(sentence) is not None and not _NAMED.search(_COUNTED_MEMBER.sub("", sentence))
-        return is_counted or _only_counts(question, sentence)
+        return _COUNTED.search(sentence) is not None and not _NAMED.search(_COUNTED_MEMBER.sub("", sentence))
     besides = _BESIDES.search(question.text)
     if besides is None:
         return False
@@ -66,10 +65,10 @@ def names_none(question: Question, sentence: str) -> bool:
     return bool(members) and all(any(match_term(one, member) > ALMOST for one in known) for member in members)
 
 
-def _only_counts(question: Question, sentence: str) -> bool:
+def only_counts(question: Question, sentence: str) -> bool:
     """Tell a sentence that goes on where it could name those whom a question counts, and has no list as long as that:
     九城市协同组建…基金 for 哪九个城市."""
-    asked = _ASKED_NUMBER.search(question.text)
+    asked = _ASKED_NUMBER.search(question.text) if _ASKS_NAMES.search(question.text) else None
     phrase = asked.group(1) if asked else ""
     said = squeeze(sentence)
     kind = next((phrase[:end] for end in range(len(phrase), 1, -1) if phrase[:end] in said), "")
@@ -178,6 +177,8 @@ def is_growth_of_another(question: Question, evidence: Evidence, headings: str, 
     pieces = re.split("[，,；;。]", evidence.text[: evidence.highlights[0][0]])
     subject = next((i for i in range(len(pieces) - 1, 0, -1) if not _GOES_ON.match(pieces[i].strip() or "增")), 0)
     own, before = squeeze("，".join(pieces[subject:])), squeeze("，".join(pieces[:subject]))
+    if (bare := _GROWS.sub("", squeeze(pieces[-1]))) and bare in squeeze(question.text):
+        return False  # one of several under what is told of all: 工业增加值：高新区增长12.4%；北屿区增长10.1%
     nouns = [t.text for t in question.terms if t.weight >= 0.9 and not re.match(r"\d", t.text)]
     if subject < len(pieces) - 1 and any(
         match_term(noun, own) < ALMOST and re.search(rf"{re.escape(noun)}[^，]{{0,6}}\d", before) for noun in nouns
@@ -187,6 +188,7 @@ def is_growth_of_another(question: Question, evidence: Evidence, headings: str, 
     return any(match_term(noun, own + headings) < ALMOST and noun in squeeze(document.text) for noun in grown)
 
 
+_GROWS = re.compile(rf"(?:[比较](?:上一?年|去年|\d{{4}}年)|同比)?(?:{GROWN.pattern})了?$")
 _SAYS_LITTLE = frozenset(
     ("人数", "金额", "数量", "总额", "总数", "数额", "规模", "同比", "环比", "去年", "上年", "同期")
 )

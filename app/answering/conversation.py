@@ -118,6 +118,8 @@ def _with_other_name(core: str, asked: Question, previous: str) -> str:
     """Put a new name, year or subject in the place of the previous question's."""
     if asked.years and (old := YEAR.search(previous)):
         return previous.replace(old.group(1), asked.years[0])
+    if _YEAR_BEFORE.fullmatch(core) and (old := YEAR.search(previous)):
+        return previous.replace(old.group(1), str(int(old.group(1)) - 1))
     if _THEN.fullmatch(core):
         return _THEN.sub(core, previous, count=1) if _THEN.search(previous) else core + previous
     terms = [term for term in parse_question(previous).terms if not _OF_EACH.match(term.text)]
@@ -130,6 +132,7 @@ def _with_other_name(core: str, asked: Question, previous: str) -> str:
     return previous[:start] + core + previous[start + len(target.text) :]
 
 
+_YEAR_BEFORE = re.compile(r"[上前去]一?年度?|(?:the )?(?:year before|previous year)", re.IGNORECASE)
 _THEN = re.compile(r"以前|之前|此前|过去|原来|原先|早先|当时|现在|目前|眼下|如今|今后|以后|将来|未来")
 """A time that is no year."""
 
@@ -157,12 +160,23 @@ _BETWEEN_CLAUSES = re.compile(
 _PAIR = re.compile(
     r"^(?P<first>[^，,。]{2,30}?)(?:和|与|、|及|以及)(?P<second>[^，,。]{2,30}?)(?:各自?|分别)(?P<rest>.{2,})$"
 )
+
+
+def _without_request(text: str) -> str:
+    """Return a question without what only asks to be told: 具体是哪些，列一下."""
+    said = [clause for clause in re.split("[，,]", text) if not _ASKS_TO_TELL.match(clause.strip())]
+    return "，".join(said) if any(has_question_word(clause) for clause in said) else text
+
+
+_ASKS_TO_TELL = re.compile(
+    r"^(?:请|麻烦|帮我|帮忙|给我|都|逐一|一一)*(?:列出来|列出|列一[列下遍]|列举(?:出来|一下)?|说说|说一[说下]|讲讲|讲一下|告诉我|说清楚)[吧啊呀下]?[。!！]?$"
+)
 MAX_PARTS = 3
 
 
 def split_parts(question: str) -> list[str]:
     """Return the questions that one text asks, at most three; the later ones carry on from the first."""
-    asked = [part.strip() for part in _BETWEEN_QUESTIONS.split(question) if part.strip()]
+    asked = [_without_request(part.strip()) for part in _BETWEEN_QUESTIONS.split(question) if part.strip()]
     parts: list[str] = []
     for text in asked:
         clauses = [clause for clause in _BETWEEN_CLAUSES.split(text) if clause and clause.strip()]

@@ -36,8 +36,20 @@ def missing_name(question: Question, sentence: str, headings: str, context: str,
             near = max(
                 match_term(name, sentence + headings), 0.9 * match_term(name, home), counts * match_term(name, context)
             )
-            worst = max(worst, 1 - near)
+            worst = max(worst, ELSEWHERE if _is_elsewhere(term, document) else 1 - near)
     return worst
+
+
+ELSEWHERE = 2.0
+"""What it counts as a missing name that a place is nowhere in the document."""
+
+
+def _is_elsewhere(term: Term, document: Document) -> bool:
+    """Tell a place that a document has nothing of."""
+    written = (term.text.rstrip("省市区县"), *translations().get(term.text, ()))
+    is_place = term.is_place or any(name in words("places") for name in written)
+    whole = squeeze(document.text)
+    return is_place and all(match_term(name, whole) < ABBREVIATION for name in written)
 
 
 PLACE_BESIDE = 0.4
@@ -67,7 +79,12 @@ def missing_year(question: Question, sentence: str, context: str, document: Docu
         sentence, context = COMPARED_WITH.sub(" ", sentence), COMPARED_WITH.sub(" ", context)
     told = _OTHER_YEARS.sub(" ", sentence)
     sentence = told if YEAR.search(told) else sentence
-    missing = [year for year in question.years if year not in sentence]
+    told_for = squeeze(document.title) + context
+    missing = [
+        year
+        for year in question.years
+        if year not in sentence and not (_LAST_YEAR.search(sentence) and str(int(year) + 1) in told_for)
+    ]
     if not missing:
         return 0.0
     if len(missing) < len(question.years) and all(year in context for year in missing):
@@ -80,6 +97,7 @@ def missing_year(question: Question, sentence: str, context: str, document: Docu
     return 0.2
 
 
+_LAST_YEAR = re.compile(r"(?<![比较])(?:上一?年|去年|前一年)(?!度?的?同期|相比|度?[（(])")
 _OTHER_YEARS = re.compile(r"(?:19|20)\d{2}年?[-—–~至到](?:19|20)\d{2}年?")
 """A span of years, which tells nothing of one of them where a sentence has a year of its own: 三年行动计划（2023—2025年），2023年立项12个."""
 

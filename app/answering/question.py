@@ -2,18 +2,19 @@
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
-from app.answering.lexicon import translations, words
+from app.answering.lexicon import general_words, translations, words
 from app.answering.terms import Term, chinese_terms, counted_in_english, english_terms, language_of, tagged
-from app.text import fold
+from app.loading.fields import LABELS
+from app.text import fold, is_cjk
 
 FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, PHONE, OPEN = (
     "figure", "date", "who", "where", "list", "which", "how", "whether", "phone", "open",
 )  # fmt: skip
 
 ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (PHONE, re.compile(r"(?<![少几])(?<![少几][个部条台])(?:电话|热线|手机|座机)(?:号码?)?(?:是|为)?(?:什么|多少|几号|哪个|啥)?[?？。]?$|(?:哪个|什么|啥)(?:电话|热线|号码)|[打拨](?:哪个(?![年月日])|哪[里儿]?[?？。]?$|什么|啥|几号)"
+    (PHONE, re.compile(r"(?<![少几打拨])(?<![少几][个部条台])(?:电话|热线|手机|座机)(?:号码?)?(?:是|为)?(?:什么|多少|几号|哪个|啥)?[?？。]?$|(?<!有)(?:哪个|什么|啥)(?:电话|热线|号码)|[打拨](?:哪个(?![年月日])|哪[里儿]?[?？。]?$|什么|啥|几号)"
                        r"|\b(?:phone|telephone|hotline)\b(?! bill| fee)|\bnumber .{0,16}\bcall\b")),
     (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+(?![天日号])|有哪|有啥|都有|名单(?!.{0,4}(?:哪一?[天年月]|什么时|何时|啥时|几[号月])|.{0,6}(?:在哪|哪里|哪儿))|列举|列出|哪几(?![天日号])|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
                       r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
@@ -40,6 +41,21 @@ LATER = re.compile(
 )
 """What a question or a heading says of things to come."""
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*(?:年|[-—~至到/]|\b))")
+_LABELS = tuple(label for labels in LABELS.values() for label in labels if len(label) > 3)
+
+
+def _with_labels_mended(folded: str) -> str:
+    """Return a folded question with a mistyped character of a document's labels put right: 联系电活."""
+    for label, start in product(_LABELS, range(len(folded) - 3)):
+        window = folded[start : start + len(label)]
+        wrong = [place for place, (own, other) in enumerate(zip(window, label, strict=False)) if own != other]
+        if len(window) == len(label) and len(wrong) == 1 and window not in _LABELS and is_cjk(window[wrong[0]]):
+            around = window[max(0, wrong[0] - 1) : wrong[0] + 2]
+            if all(a + b not in general_words() for a, b in pairwise(around)):
+                return folded.replace(window, label)
+    return folded
+
+
 _SHORT_YEAR = re.compile(r"(?<![\d.第近过满整共前后])([12]\d)(?=年(?:[到至底末初春秋]|以来|[上下]半年|\d{1,2}月))")
 """A year said by its last two digits: 22年到现在, 23年底."""
 COMPARED_WITH = re.compile(
@@ -70,7 +86,7 @@ class Question:
 
 def parse_question(text: str) -> Question:
     """Read a question. It is folded; nothing in it is taken as an instruction."""
-    folded = _SHORT_YEAR.sub(r"20\1", fold(text).strip())
+    folded = _with_labels_mended(_SHORT_YEAR.sub(r"20\1", fold(text).strip()))
     language = language_of(text)
     years = tuple(dict.fromkeys(YEAR.findall(folded)))
     numbers = tuple(number for number in dict.fromkeys(NUMBER.findall(folded)) if number not in years)

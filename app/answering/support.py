@@ -38,6 +38,8 @@ DOER = 3.0
 """What it counts as a missing word that a sentence has nothing of the deed whose doer is asked for."""
 LACKS = 1.5
 """What it counts as a missing list that a sentence surely has nothing of the attribute that is asked for."""
+COUNTS = 2.5
+"""What it counts as a missing list that a sentence only counts those whose names are asked for."""
 CONTRARY = 2.0
 """What it counts as a missing number that a sentence tells it of the contrary: 正高级 where 副高级 is asked for."""
 GROUP = 2.0
@@ -95,6 +97,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         no_list=max(
             _no_list(question, evidence),
             _no_definition(question, evidence),
+            COUNTS * attributes.only_counts(question, evidence.text),
             float(attributes.names_nobody(question, sentence)),
             float(is_contact_of_another(question, sentence, document)),
             float(attributes.lacks_place(question, sentence)),
