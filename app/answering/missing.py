@@ -6,12 +6,12 @@ from app.answering.kinds import LOOKS
 from app.answering.lexicon import general_words, translations, words
 from app.answering.matching import ABBREVIATION, PARTIAL, coverage, home_of, match_number, match_term, squeeze
 from app.answering.metadata import WHY
-from app.answering.others import SUM
+from app.answering.others import ALMOST, SUM
 from app.answering.question import COMPARED_WITH, DATE, ONESELF, YEAR, Question
 from app.answering.spans import GROUP_TOTAL
 from app.answering.terms import Term
 from app.text import is_cjk
-from app.types import Document
+from app.types import Document, Span
 
 _BODY = re.compile(
     r"(?:大学|学院|公司|集团|银行|医院|法院|检察院|研究院|研究所|交易所|委员会|教委|科委|发改委|经信委|国资委|卫健委|厅|局|署|税务|海关|政府|协会|学会|基金会|法|条例|办法)$"
@@ -147,6 +147,24 @@ def missing_word(question: Question, context: str, document: Document) -> float:
     return max(misses, default=0.0) * (0.25 if question.language == "en" else 0.5)
 
 
+def is_told_elsewhere(question: Question, source: str, span: Span, document: Document) -> bool:
+    """Tell a word of the question that a document has, but not the squeezed sentence with its headings nor what stands
+    right before it: the passage at hand may be about another thing than the one asked for."""
+    before = document.text[max(0, span.start - JUST_BEFORE) : span.start]
+    near, whole = source + home_of(document) + squeeze(before), squeeze(document.text)
+    return any(
+        _says_what(term) and term.text in whole and match_term(term.text, near) < ALMOST for term in question.terms
+    )
+
+
+def _says_what(term: Term) -> bool:
+    """Tell a noun that says what a question is about from a number and from words like 单位 and 企业."""
+    is_general = any(term.text in words(name) for name in ("any_kind", "whom", "abstract_kinds", "generic"))
+    return term.weight >= 0.9 and len(term.text) > 1 and not term.text[0].isdigit() and not is_general
+
+
+JUST_BEFORE = 50
+"""Characters in front of a sentence that may say what it is about."""
 _SHARES = ("比例", "占比", "比率", "比重", "百分比")
 _SHARE = re.compile("%|‰|[一二三四五六七八九]成|分之")
 

@@ -12,6 +12,7 @@ from app.answering.lexicon import words
 from app.answering.matching import squeeze
 from app.answering.metadata import is_contact_of_another
 from app.answering.missing import (
+    is_told_elsewhere,
     lacks_dated_deed,
     lacks_deed,
     lacks_doer,
@@ -76,6 +77,8 @@ class Support:
     """1 where one member is asked for and the evidence gives a sum, GROUP where it names those who share it."""
     unreal: float
     """1 where what was done is asked for and the evidence speaks of plans."""
+    missing_here: float
+    """As much as the reader doubts the passage, where the document has a word of the question in another place."""
 
 
 def support_of(question: Question, evidence: Evidence, document: Document) -> Support:
@@ -155,7 +158,14 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             GROUP * missing_member(question, sentence + headings, document),
         ),
         unreal=float(bool(DONE.search(question.text)) and _is_planned(sentence, near)),
+        missing_here=_doubt(evidence) * is_told_elsewhere(question, sentence + headings, evidence.span, document),
     )
+
+
+def _doubt(evidence: Evidence) -> float:
+    """Return how much the reader doubts that a passage answers, 0 to 1; a little where there is none."""
+    reading = evidence.passage.reading
+    return 0.25 if reading is None else min(1.0, max(0.0, -reading.answerable / 2))
 
 
 def _is_planned(sentence: str, clause: str) -> bool:
@@ -264,7 +274,7 @@ _DONE_OR_PLANNED = re.compile(rf"(?P<planned>{PLANNED.pattern})|已|目前|截�
 WEIGHTS = {
     "lexical": 1.9, "context": 1.3, "dense": 0.0, "fit": 1.9, "lead": 1.6, "no_figure": -4.1, "no_list": -5.0, "missing_name": -3.8,
     "missing_year": -6.0, "missing_number": -4.0, "missing_wanted": -2.6, "missing_focus": -1.7, "missing_word": -1.9,
-    "missing_reason": -2.6, "aggregate": -4.0, "unreal": -4.0,
+    "missing_reason": -2.6, "aggregate": -4.0, "unreal": -4.0, "missing_here": -2.0,
 }  # fmt: skip
 BIAS = -1.4
 """What is weighed by the rules alone."""
@@ -272,7 +282,7 @@ BIAS = -1.4
 BESIDE = {
     "lexical": 1.2, "context": 0.7, "dense": 0.3, "fit": 1.9, "lead": 2.4, "no_figure": -3.8, "no_list": -4.6,
     "missing_name": -2.9, "missing_year": -5.2, "missing_number": -3.8, "missing_wanted": -2.0, "missing_focus": -1.5,
-    "missing_word": -1.6, "missing_reason": -1.8, "aggregate": -3.5, "unreal": -3.5,
+    "missing_word": -1.6, "missing_reason": -1.8, "aggregate": -3.5, "unreal": -3.5, "missing_here": -2.0,
 }  # fmt: skip
 READER, BESIDE_BIAS = 1.3, 0.3
 """The same beside the reader's logit, and what that counts. The weights are half way to a fit such as `python -m evals weights`
