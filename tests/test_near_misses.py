@@ -73,6 +73,9 @@ def reply(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
         pytest.param("142家节水服务企业具体都是哪些，列一下", id="the names of what is counted"),
         pytest.param("光南浦一个区累计安装了多少套节水器具？", id="one place for several"),
         pytest.param("节水服务企业是哪家银行贷的款？", id="a bank that is not named"),
+        pytest.param("接入节水服务的有哪些企业？", id="bodies where none is named"),
+        pytest.param("何其芳委员对答复满意吗？", id="what nobody says of the document"),
+        pytest.param("节水监测员平均每月挣多少？", id="a sum of money that is not told"),
         pytest.param("What is the e-mail address of the contact person?", id="a mailbox for an address"),
     ],
 )

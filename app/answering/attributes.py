@@ -57,6 +57,8 @@ def names_none(question: Question, sentence: str) -> bool:
     """Tell a sentence that counts those whose names are asked for, or names only those whom the question leaves out."""
     if _ASKS_NAMES.search(question.text):
         return _COUNTED.search(sentence) is not None and not _NAMED.search(_COUNTED_MEMBER.sub("", sentence))
+    if _ASKS_BODIES.search(question.text) and not _NAMES_ANY.search(sentence):
+        return True
     besides = _BESIDES.search(question.text)
     if besides is None:
         return False
@@ -87,6 +89,11 @@ _ASKS_NAMES = re.compile(
     r"叫什么|叫啥|什么名字|啥名|名字(?:是|叫)|是哪[几些]|都有哪些|哪\d+[家个所]|(?:是|指的?)哪[两三四五六七八九十]+[家个所]"
     r"|(?:名字|名单)[\u3400-\u9fff]{0,3}[列报说]|列(?:出来|一[列下遍])|具体(?:都|各)?(?:是|叫)(?:什么|啥|谁|哪)"
 )
+_ASKS_BODIES = re.compile(
+    r"[有是]哪些[\u3400-\u9fff]{0,4}(?:机构|企业|公司|医院|学校|大学|高校|银行|城市|县区?|区县|专家)[?？。]?$"
+)
+_NAMES_ANY = re.compile(r"[、“《：:和与及\n]|包括|分别|下列|如下|以下")
+"""What a sentence has that names several."""
 _MEASURES = "[家所个名人户座处项支]"
 _COUNTED = re.compile(rf"(?:\d+|[两三四五六七八九十])(?:多|余)?{_MEASURES}(?![人月])")
 _ASKED_NUMBER = re.compile(rf"{_SOME}多?{_MEASURES}([\u3400-\u9fff]{{2,8}})")

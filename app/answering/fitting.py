@@ -19,7 +19,7 @@ WANTED_UNITS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     ),
     (re.compile(r"名|位|个?(?:人|娃|孩子|学生|老人|老师|教师|病人|患者)"), (spans.PEOPLE,)),
     (re.compile(r"[万亿]?元|个?亿|.{0,3}(?:钱|资金|经费)"), (spans.MONEY,)),
-    (re.compile(r"(?:工资|房租|租金|补贴|补助|津贴|奖金|奖励)"), (spans.MONEY, spans.PERCENT)),
+    (re.compile(r"(?:工资|酬劳|报酬|劳务费|房租|租金|补贴|补助|津贴|奖金|奖励)"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"公里|千米|海里|英里|毫米|厘米|米"), (spans.LENGTH,)),
     (re.compile(r"平方|公顷|亩"), (spans.AREA,)),
     (re.compile(r"成|折|个?点(?![钟半多])"), (spans.PERCENT,)),
@@ -56,6 +56,7 @@ WANTED_FIGURES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
     (re.compile(r"(?:投入|销售|进口|出口)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE)),
     (re.compile(r"(?:每|一)[人户名位家](?:补贴|补助|资助|奖励|津贴)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"(?:补贴|补助|资助|津贴|奖励|奖金)(?:了|是|有|为)?多少(?![个家项人名])"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.PERCENT)),
+    (re.compile(r"[挣赚]了?多少(?![个家项人名])|收多少钱"), (spans.MONEY,)),
     (re.compile(r"[补奖罚赔]了?多少(?![个家项人名])"), (spans.MONEY, spans.PERCENT)),
     (re.compile(r"规模|多大|\bsize\b|\bhow (?:big|large)\b|\bscale\b"), (spans.MONEY, spans.COUNT, spans.PEOPLE, spans.AREA, spans.LENGTH)),
 )  # fmt: skip
