@@ -14,7 +14,7 @@ from app.types import Document, Field, Span
 
 ASKS: dict[str, re.Pattern[str]] = {
     keys.NUMBER: re.compile(r"文号|发文字号|文件(?:编)?号|公文号|答复(?:编)?号|发文号|第?几号[\u3400-\u9fff]{0,4}令|令号|\b(?:document|reference|file) (?:number|no)\b"),
-    keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|(?:提案|建议|议案)(?:是|为|的)?第?几号|哪[一个]?[号件份]?(?:提案|议案)|\bproposal (?:number|no)\b|\bnumber of the (?:\w+ )?proposal\b|\bwhich proposal\b"),
+    keys.PROPOSAL: re.compile(r"(?:提案|建议|议案)的?(?:编号|号码?|序号)|第?几号(?:提案|建议|议案)|(?:提案|建议|议案)(?:是|为|的)?第?几号|哪[一个]?[号件份]?(?:提案|议案)|(?:第?几|哪一?)届.{0,10}(?:提案|建议|议案)|\bproposal (?:number|no)\b|\bnumber of the (?:\w+ )?proposal\b|\bwhich proposal\b"),
     keys.TITLE: re.compile(r"(?:文件|答复|文档|公文|通知|全称)的?(?:全称|标题|题目|名称|名字)|^标题|\btitle\b"),
     keys.ISSUER: re.compile(
         r"发文(?:机关|单位|部门)|谁(?:发(?!放|展|现|生|行|挥|起)|写|作出?|出具|答复|回复|印发)的?|由?(?:哪(?:[几些两三]?[个家]?)(?:单位|部门|机关|机构|委办局?)|谁)"
@@ -27,7 +27,7 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"|[提写](?:出|交|了)?(?:的|这|该|此|本|那|[件份个条]){0,3}(?:提案|建议|议案|意见)的是?.{0,3}(?:委员|代表|单位|党派|界别|人|谁|哪)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b|\bwho (?:made|submitted|tabled|raised|put forward) (?:the|this) (?:proposal|suggestion|motion)\b"
     ),
     keys.PRINTED: re.compile(r"印发(?:的?(?:日期|时间)|于)|(?:什么时候|何时|哪天|哪一天|几号|几月几[日号])(?:.{0,4})印发|印发.{0,3}(?:哪天|何时|什么时候)|\bprinted\b"),
-    keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印发"),
+    keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印(?:发|出来|制)"),
     keys.DATE: re.compile(
         r"成文日期|发文(?:日期|时间)|落款的?(?:日期|时间|日子)|落款.{0,4}(?:什么时候|何时|哪一?[天日]|几[月号])|(?:^|[和与及、,]|以及)(?:的|成文)?日期|(?:答复|文件|公文|回复|回信|通知|这份|签发|签署|写|发出?|作出|做出|发布|出具|成文)的?(?:日期|时间|日子)"
         r"|(?:答复|文件|公文|回复|回信|这份).{0,8}(?:什么时候|何时|哪一?天|哪一?年|几月几[日号]|(?<!第)几[号日](?!提案|建议|议案)|多会儿|啥时候)"
@@ -35,7 +35,7 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"|(?:什么时候|何时|哪一?天|几月几[日号]|(?<!第)几[号日](?!提案|建议|议案)|啥时候)(?:.{0,4})(?:答复|回复|发文|发出|发的|写的|签发|成文|作出|出具|落款|签署)|^[是在]?(?:哪一?天|几月几[日号])(?:的)?[?？]?$"
         r"|\b(?:dated|date of (?:the|this)|when was (?:the|this|it) (?:\w+ )?(?:issued|written|signed|published|dated|reply|document))|\bwhat date\b|\bissue date\b"
     ),
-    keys.CONTACT: re.compile(r"联系人|经办人|承办人|联络人|(?:找|联系|联络|问)(?:的是)?(?:谁|哪位|哪个人|什么人)|\bcontact (?:person|name)\b|\bwho\b.{0,20}\bcontact\b(?: person)?"),
+    keys.CONTACT: re.compile(r"联系人|经办人|承办人|联络人|(?:找|联系|联络|问)(?:的是)?(?:谁|哪位|哪个人|什么人)|谁来?接(?:电话|听|待)|\bcontact (?:person|name)\b|\bwho\b.{0,12}\b(?:picks? up|answers? the phone)\b|\bwho\b.{0,20}\bcontact\b(?: person)?"),
     keys.PHONE: re.compile(r"(?<!举报)(?<!监督)(?<!投诉)电话(?!告诉|通知|告知|给我|回访|核实)|手机|座机|(?:联系|打)(?:.{0,3})号码|怎么(?:打|联系)|怎样联系|如何联系|联系方式|\b(?:tele)?phone\b|\bcall\b|\bcontact (?:number|details)\b"),
     keys.ADDRESS: re.compile(
         r"地址|(?:办公|单位|科委|机关|部门).{0,4}(?:在哪|什么地方|何处|哪里|哪儿|哪条(?:马)?路)|去哪(?:里|儿)?(?:找|办)|联系方式|(?<!mail )(?<!web )(?<!site )\baddress\b(?!ed)|\boffice located\b"
