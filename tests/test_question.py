@@ -36,6 +36,8 @@ from app.loading import make_document
         ("平台打不开，该打哪个电话？", PHONE),
         ("What is the flood duty hotline?", PHONE),
         ("打哪年起成了国家战略？", DATE),
+        ("白岳峰打什么位置？", WHICH),
+        ("从什么时间开始开通服务热线？", DATE),
         ("一年接到多少个电话", FIGURE),
         ("When was it founded?", DATE),
         ("Which universities take part?", LIST),

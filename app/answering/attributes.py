@@ -30,8 +30,8 @@ def lacks_body(question: Question, sentence: str) -> bool:
 _ASKS_BODY = re.compile(
     r"哪(?:一|几|两)?[家个所](?:公司|企业|银行|单位|部门|机构|集团|开发商|医院|学校|大学|高校|研究[院所]|协会|组织)"
 )
-_ASKS_BANK = re.compile("哪(?:一|几|两)?[家所](银行|医院|大学)")
-_A_BANK = r"[\u3400-\u9fff]{{2}}(?<![的和与及由向从在各家])(?:{}|分行|支行|学院)(?!贷|账|卡|存|业)"
+_ASKS_BANK = re.compile("哪(?:一|几|两)?[家所](银行)")
+_A_BANK = r"[\u3400-\u9fff]{{2}}(?<![的和与及由向从在各家])(?:{}|分行|支行)(?!贷|账|卡|存|业)"
 """What a body looks like whose kind is in its name."""
 _BODY = re.compile(
     r"[\u3400-\u9fff]{2}(?:公司|集团|银行|大学|学院|学校|[中小]学|医院|中心|[局委厅院]|办公室|街道|政府|机关|平台|法院|联合体"

@@ -7,6 +7,7 @@ from app.answering.lexicon import general_words, translations, words
 from app.answering.matching import ABBREVIATION, PARTIAL, coverage, home_of, match_number, match_term, squeeze
 from app.answering.metadata import WHY
 from app.answering.others import ALMOST, SUM
+from app.answering.places import places_of
 from app.answering.question import COMPARED_WITH, DATE, ONESELF, YEAR, Question
 from app.answering.spans import GROUP_TOTAL
 from app.answering.terms import Term
@@ -45,11 +46,12 @@ ELSEWHERE = 2.0
 
 
 def _is_elsewhere(term: Term, document: Document) -> bool:
-    """Tell a place that a document has nothing of."""
+    """Tell a place that a document has nothing of, and that is not its own; a document that does not say whose it is may be of any."""
     written = (term.text.rstrip("省市区县"), *translations().get(term.text, ()))
     is_place = term.is_place or any(name in words("places") for name in written)
     whole = squeeze(document.text)
-    return is_place and all(match_term(name, whole) < ABBREVIATION for name in written)
+    is_missing = is_place and all(match_term(name, whole) < ABBREVIATION for name in written)
+    return is_missing and any(places_of([document]))
 
 
 PLACE_BESIDE = 0.4
@@ -229,7 +231,7 @@ def missing_reason(question: Question, sentence: str, surroundings: str) -> floa
 NO_CAUSE = 1.5
 """What it counts that a sentence says only that it is so and nothing of why."""
 _CAUSE = re.compile(
-    r"因(?!子|素)|由于|为了|为(?:进一步|全面|加[快强]|促|推|落实|贯彻|规范|方便|鼓励)|鉴于|考虑|所以|导致|造成|影响|受|主要是|得益|理由|使|致|旨在|以便|从而|避免|缺|不足|难|需|有利|保障|解决|按照|根据|[拉带推]动"
+    r"得名|故|源[于自]|取自|因(?!子|素)|由于|为了|为(?:进一步|全面|加[快强]|促|推|落实|贯彻|规范|方便|鼓励)|鉴于|考虑|所以|导致|造成|影响|受|主要是|得益|理由|使|致|旨在|以便|从而|避免|缺|不足|难|需|有利|保障|解决|按照|根据|[拉带推]动"
 )
 """What a sentence has that tells why."""
 

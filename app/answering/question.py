@@ -14,7 +14,7 @@ FIGURE, DATE, WHO, WHERE, LIST, WHICH, HOW, WHETHER, PHONE, OPEN = (
 )  # fmt: skip
 
 ASKING: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (PHONE, re.compile(r"(?<![少几打拨么啥些])(?<![少几][个部条台])(?:电话|热线|手机|座机)(?:号码?)?(?:是|为)?(?:什么|多少|几号|哪个|啥)?[?？。]?$|(?<!有)(?:哪个|什么|啥)(?:电话|热线|号码)|[打拨](?:哪个(?![年月日])|哪[里儿]?[?？。]?$|什么|啥|几号)"
+    (PHONE, re.compile(r"(?<!有)(?:哪个|什么|啥)(?:电话|热线|号码)|[打拨](?:(?:什么|啥)号|哪个(?:号|$|[?？])|哪[里儿]?[?？。]?$|几号)"
                        r"|\b(?:phone|telephone|hotline)\b(?! bill| fee)|\bnumber .{0,16}\bcall\b")),
     (LIST, re.compile(r"哪些|分[为成]?几|哪[两二三四五六七八九十几\d]+(?![天日号])|有哪|有啥|都有|名单(?!.{0,4}(?:哪一?[天年月]|什么时|何时|啥时|几[号月])|.{0,6}(?:在哪|哪里|哪儿))|列举|列出|哪几(?![天日号])|几部分组成|分别(?:是|为|叫)?(?:什么|谁|哪)|包括(?:什么|啥)"
                       r"|\b(?:which|what) (?:are|were|\w+(?:ies|[^s]s)\b)|\blist\b|\bname the\b")),
@@ -114,9 +114,16 @@ _ASKS_MEANING = re.compile(
 )
 
 
+_PHONE_AT_THE_END = re.compile(
+    r"(?<![少几打拨么啥些])(?<![少几][个部条台])(?:电话|热线|手机|座机)(?:号码?)?(?:是|为)?(?:什么|多少|几号|哪个|啥)?[?？。]?$"
+)
+
+
 def _kind(folded: str) -> str:
     if _ASKS_MEANING.search(folded):
         return WHICH
+    if (named := _PHONE_AT_THE_END.search(folded)) and _kind(folded[: named.start()]) == OPEN:
+        return PHONE
     asking = next((kind for kind, pattern in ASKING if pattern.search(folded)), OPEN)
     if asking not in (OPEN, WHICH) or (asking == WHICH and "哪" in folded):
         return asking
