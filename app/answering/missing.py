@@ -49,7 +49,7 @@ def _is_elsewhere(term: Term, document: Document) -> bool:
     """Tell a place that a document has nothing of, and that is not its own; a document that does not say whose it is may be of any."""
     written = (term.text.rstrip("省市区县"), *translations().get(term.text, ()))
     is_place = term.is_place or any(name in words("places") for name in written)
-    whole = squeeze(document.text)
+    whole = squeeze(document.text) + home_of(document)
     is_missing = is_place and all(match_term(name, whole) < ABBREVIATION for name in written)
     return is_missing and any(places_of([document]))
 
