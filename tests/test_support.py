@@ -8,6 +8,7 @@ from app.answering.missing import NO_CAUSE
 from app.answering.question import parse_question
 from app.answering.support import (
     CONTRARY,
+    COUNTS,
     DEED,
     GROUP,
     IN_TITLE,
@@ -172,7 +173,7 @@ def test_the_contrary_is_no_answer(question: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("question", "sentence", "lacking"),
     [
-        ("撤销的5家实验室叫什么名字？", "新批建23家，撤销5家实验室。", LACKS),
+        ("撤销的5家实验室叫什么名字？", "新批建23家，撤销5家实验室。", COUNTS),
         ("撤销的2家实验室叫什么名字？", "撤销2家：材料实验室、芯片实验室。", 0),
         ("新建的5处服务站叫什么？", "新建服务站5处、托育点2处。", LACKS),
         ("除了汐川大学，还有哪些单位？", "首批确定汐川大学、省农科院等14家单位。", 0),

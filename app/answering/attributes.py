@@ -67,16 +67,15 @@ def names_none(question: Question, sentence: str) -> bool:
     return bool(members) and all(any(match_term(one, member) > ALMOST for one in known) for member in members)
 
 
-def only_counts(question: Question, sentence: str) -> bool:
-    """Tell a sentence that goes on where it could name those whom a question counts, and has no list as long as that:
-    九城市协同组建…基金 for 哪九个城市."""
-    asked = _ASKED_NUMBER.search(question.text) if _ASKS_NAMES.search(question.text) else None
+def only_counts(question: Question, text: str) -> bool:
+    """Tell a sentence, given with what follows it, that goes on where it could name those whom a question counts, and has no
+    list as long as that: 九城市协同组建…基金 for 哪九个城市."""
+    asked = _ASKED_NUMBER.search(question.text) if _ASKS_WHICH_ONES.search(question.text) else None
     phrase = asked.group(1) if asked else ""
-    said = squeeze(sentence)
+    said = squeeze(text)
     kind = next((phrase[:end] for end in range(len(phrase), 1, -1) if phrase[:end] in said), "")
-    counted = (
-        re.search(rf"({_SOME}){_MEASURES}?[\u3400-\u9fff]{{0,4}}{kind},?([\u3400-\u9fff]{{2}})", said) if kind else None
-    )
+    counts = rf"({_SOME}){_MEASURES}?(?:(?![两三四五六七八九十])[\u3400-\u9fff]){{0,8}}?{kind}[,。;]?(?:([\u3400-\u9fff]{{2}})|$)"
+    counted = re.search(counts, said) if kind else None
     if counted is None or counted.group(2) in _NAMING:
         return False
     number = next(find_numbers(f"{counted.group(1)}个"), None)
@@ -94,6 +93,7 @@ _ASKS_BODIES = re.compile(
 )
 _NAMES_ANY = re.compile(r"[、“《：:和与及\n]|包括|分别|下列|如下|以下")
 """What a sentence has that names several."""
+_ASKS_WHICH_ONES = re.compile(rf"{_ASKS_NAMES.pattern}|哪些|名单|名称|列出")
 _MEASURES = "[家所个名人户座处项支]"
 _COUNTED = re.compile(rf"(?:\d+|[两三四五六七八九十])(?:多|余)?{_MEASURES}(?![人月])")
 _ASKED_NUMBER = re.compile(rf"{_SOME}多?{_MEASURES}([\u3400-\u9fff]{{2,8}})")

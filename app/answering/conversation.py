@@ -169,14 +169,15 @@ def _without_request(text: str) -> str:
 
 
 _ASKS_TO_TELL = re.compile(
-    r"^(?:请|麻烦|帮我|帮忙|给我|都|逐一|一一)*(?:列出来|列出|列一[列下遍]|列举(?:出来|一下)?|说说|说一[说下]|讲讲|讲一下|告诉我|说清楚)[吧啊呀下]?[。!！]?$"
+    r"^(?:请|麻烦|帮我|帮忙|给我|都|逐一|一一)*(?:列出来|列出(?:名称|名字|名单|来)?|给[个出我]*(?:名单|清单)|列一[列下遍]|列举(?:出来|一下)?|说说|说一[说下]|讲讲|讲一下|告诉我|说清楚)[吧啊呀下]?[。!！]?$"
 )
 MAX_PARTS = 3
 
 
 def split_parts(question: str) -> list[str]:
     """Return the questions that one text asks, at most three; the later ones carry on from the first."""
-    asked = [_without_request(part.strip()) for part in _BETWEEN_QUESTIONS.split(question) if part.strip()]
+    said = [part.strip() for part in _BETWEEN_QUESTIONS.split(question) if part.strip()]
+    asked = [_without_request(part) for part in said if not _ASKS_TO_TELL.match(part)]
     parts: list[str] = []
     for text in asked:
         clauses = [clause for clause in _BETWEEN_CLAUSES.split(text) if clause and clause.strip()]

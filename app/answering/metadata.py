@@ -48,7 +48,7 @@ ASKS: dict[str, re.Pattern[str]] = {
     keys.OUTCOME: re.compile(r"(?:办理?|处理|提案)(?:成了?)?(?:什么|啥|的)?(?:结果|情况是|结论)|采纳|(?:提案|建议|提议)[\u3400-\u9fff]{0,6}(?:接受|采用|答应)|\boutcome\b|\bhandling result\b"),
     keys.DISCLOSURE: re.compile(
         r"公开(?:属性|方式|类别|范围|情况|程度)|(?:是否|能否|可否|能不能|可不可以|会不会|是不是|可以|能|会|全文|主动|依申请|对外)(?:全文|主动|对外|对社会|向社会)?公开"
-        r"|公开吗|\bdisclosure\b|\bopen to the public\b|\bmade public\b|\bpublicly? (?:disclosed|available|released)\b"
+        r"|公开吗|\bdisclosure\b|\bopen to the public\b(?: in full)?|\bmade public\b|\bpublicly? (?:disclosed|available|released)\b"
     ),
 }  # fmt: skip
 """How each field is asked for, over the folded question."""

@@ -75,10 +75,14 @@ def _is_firm(term: Term, language: str) -> bool:
     )
 
 
-def missing_year(question: Question, sentence: str, context: str, document: Document) -> float:
-    """Return 1 if the evidence speaks of other years than the question, less if it speaks of none."""
+def missing_year(question: Question, sentence: str, near: str, context: str, document: Document) -> float:
+    """Return 1 if the evidence, or the clause of the figure in it (`near`), speaks of other years than the question, less if it
+    speaks of none."""
     if not _COMPARES.search(question.text):
         sentence, context = COMPARED_WITH.sub(" ", sentence), COMPARED_WITH.sub(" ", context)
+        near = COMPARED_WITH.sub(" ", near)
+    if question.years and (own := YEAR.findall(_OTHER_YEARS.sub(" ", near))) and not set(own) & set(question.years):
+        return 1.0
     told = _OTHER_YEARS.sub(" ", sentence)
     sentence = told if YEAR.search(told) else sentence
     told_for = squeeze(document.title) + context
@@ -231,7 +235,7 @@ def missing_reason(question: Question, sentence: str, surroundings: str) -> floa
 NO_CAUSE = 1.5
 """What it counts that a sentence says only that it is so and nothing of why."""
 _CAUSE = re.compile(
-    r"得名|故|源[于自]|取自|因(?!子|素)|由于|为了|为(?:进一步|全面|加[快强]|促|推|落实|贯彻|规范|方便|鼓励)|鉴于|考虑|所以|导致|造成|影响|受|主要是|得益|理由|使|致|旨在|以便|从而|避免|缺|不足|难|需|有利|保障|解决|按照|根据|[拉带推]动"
+    r"得名|故(?!事|意|障|居|乡)|源[于自]|取自|因(?!子|素)|由于|为了|为(?:进一步|全面|加[快强]|促|推|落实|贯彻|规范|方便|鼓励)|鉴于|考虑|所以|导致|造成|影响|受[^，。；]{1,12}(?:限|制约|冲击|拖累)|主要是|得益|理由|使|致|旨在|以便|从而|避免|缺|不足|难|需|有利|保障|解决|按照|根据|[拉带推]动"
 )
 """What a sentence has that tells why."""
 

@@ -122,7 +122,7 @@ _PHONE_AT_THE_END = re.compile(
 def _kind(folded: str) -> str:
     if _ASKS_MEANING.search(folded):
         return WHICH
-    if (named := _PHONE_AT_THE_END.search(folded)) and _kind(folded[: named.start()]) == OPEN:
+    if (named := _PHONE_AT_THE_END.search(folded)) and _kind(folded[: named.start()]) in (OPEN, WHO):
         return PHONE
     asking = next((kind for kind, pattern in ASKING if pattern.search(folded)), OPEN)
     if asking not in (OPEN, WHICH) or (asking == WHICH and "哪" in folded):

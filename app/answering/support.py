@@ -100,7 +100,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
         no_list=max(
             _no_list(question, evidence),
             _no_definition(question, evidence),
-            COUNTS * attributes.only_counts(question, evidence.text),
+            COUNTS * attributes.only_counts(question, _with_following(evidence, document)),
             float(attributes.names_nobody(question, sentence)),
             float(is_contact_of_another(question, sentence, document)),
             float(attributes.lacks_place(question, sentence)),
@@ -120,7 +120,7 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             missing_name(question, sentence, headings, context, document),
             float(others.is_of_another_item(question, evidence, document)),
         ),
-        missing_year=missing_year(question, sentence, context, document),
+        missing_year=missing_year(question, sentence, near if question.kind == FIGURE else "", context, document),
         missing_number=max(
             missing_number(question, sentence, context),
             CONTRARY * others.is_contrary(question, sentence),
@@ -173,6 +173,11 @@ def _is_planned(sentence: str, clause: str) -> bool:
     before = sentence[: sentence.find(clause) + len(clause)] if clause in sentence else clause
     last = max((match for match in _DONE_OR_PLANNED.finditer(before)), key=lambda match: match.start(), default=None)
     return last is not None and last.lastgroup == "planned"
+
+
+def _with_following(evidence: Evidence, document: Document) -> str:
+    """Return a sentence with what follows it, where a list of those may stand whom it counts."""
+    return document.text[evidence.span.start : evidence.span.end + BEHIND_TOPIC]
 
 
 def _surroundings_of_topic(evidence: Evidence, document: Document) -> str:
