@@ -19,7 +19,7 @@ def lacks_body(question: Question, sentence: str) -> bool:
     """Tell a sentence that names no body but those of the question, where one is asked for: 二期已于3月开工 for 哪家公司施工."""
     if not _ASKS_BODY.search(question.text):
         return False
-    if (asked := _ASKS_BANK.search(question.text)) and not re.search(_A_BANK.format(asked.group(1)), sentence):
+    if _ASKS_BANK.search(question.text) and not _BANK.search(sentence):
         return True
     bodies = (match.group() for match in _BODY.finditer(sentence))
     return all(body in question.text for body in bodies) and not _has_class(
@@ -30,9 +30,9 @@ def lacks_body(question: Question, sentence: str) -> bool:
 _ASKS_BODY = re.compile(
     r"哪(?:一|几|两)?[家个所](?:公司|企业|银行|单位|部门|机构|集团|开发商|医院|学校|大学|高校|研究[院所]|协会|组织)"
 )
-_ASKS_BANK = re.compile("哪(?:一|几|两)?[家所](银行)")
-_A_BANK = r"[\u3400-\u9fff]{{2}}(?<![的和与及由向从在各家])(?:{}|分行|支行)(?!贷|账|卡|存|业)"
-"""What a body looks like whose kind is in its name."""
+_ASKS_BANK = re.compile("哪[一几两]?[家所]银行")
+_BANK = re.compile(r"[\u3400-\u9fff]{2}(?<![的和与及由向从在各家])(?:银行|分行|支行)(?![贷账卡存业])")
+"""A bank by its name, not 银行贷款."""
 _BODY = re.compile(
     r"[\u3400-\u9fff]{2}(?:公司|集团|银行|大学|学院|学校|[中小]学|医院|中心|[局委厅院]|办公室|街道|政府|机关|平台|法院|联合体"
     r"|[办科处所会社厂店部署馆站校盟队园](?=[、，。；：（(）)和与及等]|$|牵头|负责|承[办担]|主办|组织|会同|联合|共同|运营|实施))|“"
