@@ -19,9 +19,9 @@ test: .venv/.test
 	$(BIN)/pytest -n 2 --dist loadfile
 	$(BIN)/python -m evals gate
 
-# Tests that need no model, browser or server, and break nothing over and over: seconds.
+# Tests that need no model, browser or server, and take no seconds each: under a minute.
 fast: .venv/.test
-	$(BIN)/pytest -n 2 --dist loadfile -m "not model and not browser and not server and not llm and not crash and not milvus"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not model and not browser and not server and not llm and not crash and not milvus and not slow"
 
 # Tests with a real language model; fetches it the first time (0.5 GB). `make test` skips them where it is absent.
 llm: .venv/.test

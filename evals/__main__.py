@@ -86,6 +86,12 @@ def make_parser() -> argparse.ArgumentParser:
         help="text files and questions.tsv (default: those in tests/other_documents, and the suite reply)",
     )
     weights.set_defaults(run=run_weights)
+    readings = commands.add_parser("readings", help="write down what the reader is given for questions on documents")
+    readings.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="text files and questions.tsv")
+    readings.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="where the rows go, one of each folder"
+    )
+    readings.set_defaults(run=run_readings)
     bench = commands.add_parser(
         "bench", help="measure speed and memory: answers (default), encoder, index, milvus, serving"
     )
@@ -212,6 +218,15 @@ def run_weights(options: argparse.Namespace) -> int:
     suites = [load_suite(OWN, Path(settings.benchmarks), Path(settings.corpus))]
     suites += [plain_suite(folder, suites[0].corpus) for folder in options.folders]
     print(weights.report(suites, settings, lambda line: print(line, file=sys.stderr, flush=True)))
+    return 0
+
+
+def run_readings(options: argparse.Namespace) -> int:
+    from evals.readings import write_readings
+
+    settings = load_settings()
+    suites = [plain_suite(folder, Path(settings.corpus)) for folder in options.folders]
+    print(write_readings(suites, settings, options.out))
     return 0
 
 

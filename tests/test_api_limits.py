@@ -87,6 +87,7 @@ def test_without_a_limit_everything_is_let_in() -> None:
     held.count([READER])
 
 
+@pytest.mark.slow
 def test_the_memory_is_bounded_and_forgets_those_who_were_away_longest() -> None:
     held = limits(Clock(), minute=1)
     held.count([READER])

@@ -20,7 +20,7 @@ from app.models.graph import BLOCK, HIDDEN, MERGING, RANGES, Graph, merged_rows 
 from app.models.reader_network import Reader, attention  # noqa: E402
 from app.models.train_encoder import PASSAGES, TrainedEncoder, pieces_of, training_texts  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 LAYERS, PIECES = MERGING[-1] + 2, 40
 

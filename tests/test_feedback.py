@@ -202,6 +202,7 @@ def test_processes_that_die_right_after_a_rating_lose_nothing(path: Path) -> Non
     assert {row["answer_id"] for row in rows(path)} == set(accepted)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_in_the_middle_loses_nothing_it_accepted(path: Path) -> None:
     accepted: set[str] = set()
     for count in (1, 7, 30):

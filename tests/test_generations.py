@@ -71,6 +71,7 @@ def builders(root: Path) -> Iterator[Callable[[], int]]:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_an_index_can_be_opened_while_it_is_built_again_and_again(root: Path) -> None:
     seen: set[str] = set()
     with builders(root) as start_builder:
@@ -94,6 +95,7 @@ def test_a_reader_that_builders_overtook_twice_reads_the_newest(root: Path, monk
     assert sentence_of(opened(root)) == NEW
 
 
+@pytest.mark.slow
 def test_a_builder_frozen_at_any_moment_shows_a_whole_index_and_lets_no_other_in(root: Path) -> None:
     moments = random.Random(38)
     refused = 0

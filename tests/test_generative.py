@@ -206,6 +206,7 @@ PIECES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.lists(st.sampled_from(PIECES), max_size=6))
 def test_whatever_the_model_writes_the_promises_hold(ask: Ask, first: list[str], second: list[str]) -> None:

@@ -1,6 +1,6 @@
 """Asking invented notices, replies, rules, reports, minutes and announcements, two at a time, and the reply in other words.
 
-questions.tsv has a question and what its answer must hold (several parts with commas), or REFUSE, a line each. A
+The reader was trained on the questions in read_documents and on none in other_documents. questions.tsv has a question and what its answer must hold (several parts with commas), or REFUSE, a line each. A
 question behind >> follows up the one before it. A folder without documents asks the corpus of the project.
 """
 
@@ -19,7 +19,7 @@ from tests.test_assistant import check_promises
 
 pytestmark = pytest.mark.model
 
-PAIRS = sorted(path.parent for path in (Path(__file__).parent / "other_documents").glob("*/questions.tsv"))
+PAIRS = sorted(path.parent for path in Path(__file__).parent.glob("*_documents/*/questions.tsv"))
 CORPUS = Path(__file__).parent.parent / "corpus"
 EVERY = 10
 """Every tenth question is asked: all of them take eight minutes."""

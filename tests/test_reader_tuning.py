@@ -11,7 +11,6 @@ torch = pytest.importorskip("torch")
 
 from app.models.reader_network import Reader  # noqa: E402
 from app.models.reader_tuning import (  # noqa: E402
-    KEPT_LAYERS,
     Group,
     Maker,
     between,
@@ -22,7 +21,7 @@ from app.models.reader_tuning import (  # noqa: E402
 )
 from app.models.tune_reader import official_rows, split  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 PASSAGES = {
     "牧羊犬条例": "每户可以养牧羊犬两只。每只每年交管理费三百元。管理费由镇农业站收取。登记证五年内有效。",
@@ -50,7 +49,7 @@ def groups() -> list[Group]:
 def reader(groups: list[Group]) -> Reader:
     torch.manual_seed(0)
     used = torch.from_numpy(np.unique(np.concatenate([pair.ids for group in groups for pair in group])))
-    reader = Reader(int(used.max()) + 1, dropout=0.0, layers=KEPT_LAYERS + 1)
+    reader = Reader(int(used.max()) + 1, dropout=0.0, layers=3)
     reader.words[used] = torch.randn(len(used), reader.words.shape[1])
     return reader
 
@@ -87,13 +86,14 @@ def test_pairs_are_read_as_the_reader_reads_them(groups: list[Group], reader: Re
         assert pair.inside.start <= first <= last < pair.inside.stop
 
 
-def test_tuning_helps_and_leaves_the_lower_layers(groups: list[Group], reader: Reader) -> None:
-    before = [value.clone() for value in reader.layers[:KEPT_LAYERS].state_dict().values()]
+def test_tuning_helps_and_changes_lower_layers_less(groups: list[Group], reader: Reader) -> None:
+    before = copy.deepcopy(reader.layers)
     before_tuning = total_loss(reader, groups)
     *_, tuned = tune(reader, groups * 10, epochs=2, rate=1e-3)
     assert total_loss(tuned, groups) < 0.85 * before_tuning
-    after = list(tuned.layers[:KEPT_LAYERS].state_dict().values())
-    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    layers = zip(before, tuned.layers, strict=True)
+    moved = [float((a.get_parameter("fi.bias") - b.get_parameter("fi.bias")).detach().abs().mean()) for a, b in layers]
+    assert 0 < moved[0] < moved[1] < moved[2]
     figures = measure(tuned, groups)
     assert figures["questions"] == len(groups)
     assert all(0 <= figures[name] <= 1 for name in figures if name != "questions")

@@ -40,6 +40,7 @@ def any_document(draw: st.DrawFn) -> tuple[Document, tuple[Chunk, ...]]:
     return document, tuple(chunks)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(any_document(), min_size=1, max_size=5, unique_by=lambda pair: pair[0].id))
 def test_any_documents_come_back_as_they_were(

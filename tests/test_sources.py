@@ -69,6 +69,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path, content: bytes, message
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_too_large_is_named_with_the_limit(tmp_path: Path) -> None:
     path = written(tmp_path / "large.txt", b"a" * 3_000_000)
     with pytest.raises(LoadError, match=r"large\.txt has 3 MB, more than 2 MB \(setting max_file_mb\)"):

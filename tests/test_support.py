@@ -47,6 +47,7 @@ SUM = "截至 2023 年底，四类计划共资助了 1 万余人，总资助额 
 PLAN = "基金拟投项目 500 项。"
 
 
+@pytest.mark.slow
 def test_a_supported_answer_lacks_nothing(document: Document) -> None:
     found = support("2023年底四类计划共资助了多少人？", SUM, document)
     against = [name for name, weight in WEIGHTS.items() if weight < 0 and getattr(found, name) > 0.3]

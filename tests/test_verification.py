@@ -58,6 +58,7 @@ TWISTS = (
 DRAFTS = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.sampled_from(TWISTS)), min_size=1, max_size=6).map("".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=800)
 @given(DRAFTS, st.lists(st.sampled_from(PASSAGES), min_size=1, max_size=3))
 def test_what_is_shown_holds_promise_2_as_the_evals_see_it(draft: str, passages: list[str]) -> None:

@@ -30,6 +30,7 @@ from app.types import Encoder
 
 OFFICIAL_QUESTIONS = Path(__file__).parent / "official_questions.jsonl"
 LAY_QUESTIONS = Path(__file__).parent / "lay_questions.jsonl"
+DOCUMENT_QUESTIONS = Path(__file__).parent / "document_questions.jsonl"
 DEV_SHARE = 0.1
 
 

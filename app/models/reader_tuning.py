@@ -1,4 +1,4 @@
-"""Go on training a reader: questions beside passages, layers that stay as they are, losses, figures.
+"""Go on training a reader: questions beside passages, lower layers more slowly than upper ones, losses, figures.
 
 tune_reader.py puts it together.
 """
@@ -26,9 +26,9 @@ from app.models.reader_training import EOS, LONGEST, PAD, best_spans, overlap
 from app.reader import encode_passage, encode_question
 from app.text import split_sentences
 
-KEPT_LAYERS = 6
-"""The lower layers, which stay as they are."""
-GROUPS = 8
+LOWER_RATE = 0.9
+"""How much of its rate of learning each layer has of that of the layer above."""
+GROUPS = 16
 """Questions a step."""
 CUT_SHARE, DISTURBED_SHARE = 0.5, 0.3
 READ_TOGETHER = 16
@@ -36,7 +36,7 @@ READ_TOGETHER = 16
 LEAST_LEFT = 30
 """Characters that a passage must have left without the sentence of its answer to be read so."""
 SMOOTHING = 0.02
-AVERAGED = 0.995
+AVERAGED = 0.99
 """How much of the averaged parameters stays with each step."""
 WEIGHTS = (1.0, 0.5, 0.7)
 """What the losses of the heads count: answerable, relevance, span."""
@@ -140,14 +140,14 @@ class Maker:
             return [Pair(question, text, (), is_answered=False)]
         spans = occurrences(answer, text.text)
         group = [Pair(question, text, spans, is_answered=True)]
-        if self.chance.random() < CUT_SHARE and (rest := self._without(text, spans)) is not None:
+        if self.chance.random() < CUT_SHARE and (rest := self.without(text, spans)) is not None:
             group.append(Pair(question, rest, (), is_answered=False))
         others = [n for n in order[:8] if n != own and answer not in texts[n].text]
         if others:
             group.append(Pair(question, texts[self.chance.choice(others)], (), is_answered=False))
         return group
 
-    def _without(self, text: Text, spans: Sequence[tuple[int, int]]) -> Text | None:
+    def without(self, text: Text, spans: Sequence[tuple[int, int]]) -> Text | None:
         """Return a passage without the sentences that hold its answer; None if little is left."""
         kept = [
             sentence.of(text.text)
@@ -173,9 +173,7 @@ def look(reader: Reader, pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
     with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported()):
         with torch.no_grad():
             x = reader.ln(reader.words[ids] + reader.place[:width])
-            for layer in reader.layers[:KEPT_LAYERS]:
-                x = layer(x, mask)
-        for layer in reader.layers[KEPT_LAYERS:]:
+        for layer in reader.layers:
             x = layer(x, mask)
     x = x.float()
     judged: Tensor = reader.judge(reader.dropout(torch.tanh(reader.pool(x[:, 0]))))
@@ -224,12 +222,16 @@ def tune(
     seed: int = 1,
     report: Callable[[str], None] = print,
 ) -> Iterator[Reader]:
-    """Train the upper layers and heads with AdamW, warm-up and linear decay. Yields the averaged reader after each epoch."""
+    """Train layers and heads with AdamW, warm-up and linear decay. Yields the averaged reader after each epoch."""
     torch.manual_seed(seed)
     chance = random.Random(seed)
     heads = [p for head in (reader.pool, reader.judge, reader.span) for p in head.parameters()]
-    parameters = [*heads, *reader.layers[KEPT_LAYERS:].parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, betas=(0.9, 0.98))
+    parts_trained = [(heads, rate)]
+    for depth, layer in enumerate(reversed(reader.layers)):
+        parts_trained.append((list(layer.parameters()), rate * LOWER_RATE**depth))
+    parameters = [parameter for part, _ in parts_trained for parameter in part]
+    rates = [{"params": part, "lr": own_rate} for part, own_rate in parts_trained]
+    optimizer = torch.optim.AdamW(rates, weight_decay=0.01, betas=(0.9, 0.98))
     steps = epochs * -(-len(groups) // GROUPS)
     warm = max(1, steps // 12)
     schedule = torch.optim.lr_scheduler.LambdaLR(
