@@ -70,7 +70,9 @@ def _ask(suite: Suite, settings: Settings, recording: RecordingReader) -> Iterat
         assistant = Assistant(own, open_store(own, encoder.name, encoder.fingerprint), encoder, reader=recording)
         for gold in suite.questions:
             history = [Turn(text, assistant.ask(text).text) for text in gold.history]
-            yield _row(gold, assistant.ask(gold.question, history), recording)
+            recording.passages = recording.readings = ()  # What is asked twice is not read twice.
+            answer = assistant.ask(gold.question, history)
+            yield _row(gold, answer, recording) if recording.passages else None
 
 
 def _row(gold: GoldQuestion, answer: Answer, recording: RecordingReader) -> dict[str, Any] | None:
