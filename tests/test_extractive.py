@@ -13,14 +13,19 @@ from app.answering.question import parse_question
 from app.types import Chunk, Document, Passage, Reading, Span, Store, Vectors
 
 
-def ranked(question: str, *sentences: str, read: str = "") -> list[str]:
-    """Return the sentences of one passage, likeliest first. `read` is what the reader takes for the answer."""
-    text = "".join(sentences)
+def reading(text: str, read: str, relevance: float = 1.0) -> Reading:
+    """Return what a reader says that takes a part of a text for the answer."""
     marks = np.full((len(text), 2), -20.0, np.float32)
     start = text.index(read)
     marks[start, 0] = marks[start + len(read) - 1, 1] = 0.0
-    reading = Reading(1.0, 1.0, np.array([(i, i + 1) for i in range(len(text))], np.int32), marks) if read else None
-    passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1, reading=reading)
+    return Reading(relevance, 1.0, np.array([(i, i + 1) for i in range(len(text))], np.int32), marks)
+
+
+def ranked(question: str, *sentences: str, read: str = "") -> list[str]:
+    """Return the sentences of one passage, likeliest first. `read` is what the reader takes for the answer."""
+    text = "".join(sentences)
+    said = reading(text, read) if read else None
+    passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1, reading=said)
     document, parsed = Document("d", "通知", text), parse_question(question)
     starts = [text.index(sentence) for sentence in sentences]
     spans = [Span(start, start + len(sentence)) for start, sentence in zip(starts, sentences, strict=True)]
@@ -50,6 +55,19 @@ def test_the_reader_decides_between_equals_but_not_against_the_words_of_the_ques
     single, double, talents = "单职工家庭最高贷款70万元。", "双职工家庭最高贷款100万元。", "高层次人才最高可贷150万元。"
     assert ranked("家庭最高贷款多少万元？", single, double, read="100万元")[0] == double
     assert ranked("单职工家庭最高贷款多少万元？", single, talents, read="150万元")[0] == single
+
+
+def test_of_two_passages_the_one_that_the_reader_prefers_comes_first() -> None:
+    sentences = ("单职工家庭最高贷款70万元。", "双职工家庭最高贷款100万元。")
+    document, parsed = Document("d", "通知", "".join(sentences)), parse_question("家庭最高贷款多少万元？")
+    for preferred in (0, 1):
+        evidence = []
+        for number, sentence in enumerate(sentences):
+            span = Span(document.text.index(sentence), document.text.index(sentence) + len(sentence))
+            said = reading(sentence, sentence[-5:], relevance=2.0 if number == preferred else 0.0)
+            passage = Passage(Chunk(f"c{number}", "d", span, sentence, ()), 1.0, 1, reading=said)
+            evidence.append(weigh(told(parsed, document), passage, span, document))
+        assert np.argmax(rank_scores(parsed, evidence)) == preferred
 
 
 def all_equal(question: str, sentences: Sequence[str]) -> Vectors:
