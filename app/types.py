@@ -106,6 +106,11 @@ class Reading:
         inside = (start < self.places[:, 1]) & (self.places[:, 0] < end)
         return float(np.exp(self.marks[inside, 0]).sum())
 
+    @property
+    def probability(self) -> float:
+        """How likely the passage answers, 0 to 1."""
+        return 1 / (1 + math.exp(-self.answerable))
+
     def best_span(self, start: int = 0, end: int = 1 << 30) -> tuple[int, int, float]:
         """Return the likeliest answer within [start, end) of the text and its log-likelihood; empty if none fits."""
         begins, ends = self.places[:, 0], self.places[:, 1]

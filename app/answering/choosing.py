@@ -60,6 +60,12 @@ class Evidence:
         """The clause of the short answer; the sentence if there is none."""
         return around(self.text, *self.highlights[0], CLAUSE_MARKS) if self.highlights else self.text
 
+    @property
+    def read(self) -> float:
+        """How likely the reader takes the sentence for the answer, 0 to 1; 0 without a reader."""
+        reading = self.passage.reading
+        return reading.probability * self.located if reading else 0.0
+
 
 def sentences_of(passage: Passage, document: Document) -> list[Span]:
     """Return the sentences and semicolon clauses of a passage, without the mark that ends a clause.

@@ -33,9 +33,12 @@ WEIGHED_LEAD = 10.0
 """Keeps those that were weighed in front of the others."""
 DENSE_LEAD = 1.0
 """Keeps those that were compared in front of those that were not."""
-READ_WEIGHT = 7.0
+READ_WEIGHT = 5.0
 """What the reader's word counts among the scores that order sentences: on its held-out articles the first sentence holds
 the answer for .92 of the questions, without it for .80."""
+PREFERRED_WEIGHT, LEAST_PREFERRED = 0.5, 0.0025
+"""What the logarithm of the share counts that the reader gives a sentence among all that were read, and the least share: on
+804 questions on documents that it was not trained on 736 first sentences hold the answer, without it 724."""
 TOPIC_SENTENCE = 30
 """A sentence shorter than this (一是完善人才政策。) only names what the next ones say."""
 
@@ -320,12 +323,17 @@ def rank_scores(question: Question, evidence: Sequence[Evidence]) -> Vectors:
         + 0.4 * e.opens
         + 2.0 * e.defines
         + 1.5 * e.of_kind
-        + READ_WEIGHT * share * e.located * (MISLED if _is_outdone(question, e, evidence) else 1)
+        + _word_of_reader(e, share) * (MISLED if _is_outdone(question, e, evidence) else 1)
         - CONTRARY * (is_contrary(question, squeeze(e.text)) or is_repealed(question, squeeze(e.text)))
         - ELSEWHERE * _is_of_another_place(question, e, evidence)
         for e, share in zip(evidence, _preferred(evidence), strict=True)
     ]
     return np.array(scores, dtype=np.float32)
+
+
+def _word_of_reader(one: Evidence, share: float) -> float:
+    """Return what a reader says for a sentence, 0 or more; `share` is what its passage has of all."""
+    return READ_WEIGHT * one.read + PREFERRED_WEIGHT * math.log(max(1.0, share * one.located / LEAST_PREFERRED))
 
 
 def _preferred(evidence: Sequence[Evidence]) -> Sequence[float]:
