@@ -32,7 +32,8 @@ COLUMN_SHARE = 16
 """A token in more than a 16th of all rows is a column: at a byte a row it is about as large as its postings, and to look
 up a row in it takes one step."""
 BUDGET = 100_000
-"""How many postings a question may read to find its candidates; a question with fewer is answered exactly."""
+"""How many postings a question may read to find its candidates; a question with fewer is answered exactly.
+At a million rows .99 of the ten best are found; 60,000 find .98, 150,000 no more than this, for a fifth more time."""
 CANDIDATES = 10_000
 """How many of the postings that were read, by the sums of their rows, make candidates: some 3,000 rows."""
 SAMPLED = 8
