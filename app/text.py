@@ -171,6 +171,19 @@ def lead_of(text: str, item: Span) -> str:
     return ""
 
 
+def list_around(text: str, item: Span) -> tuple[str, list[Span]]:
+    """Return the nearest heading or lead-in behind which a sentence is an item, and all items; nothing if it is in no list."""
+    if _item_style(item.of(text)) is None:
+        return "", []
+    before = Span(max(0, item.start - LIST_CHARS), item.start)
+    for span in reversed(split_sentences(text, before, clauses=True)):
+        sentence = span.of(text)
+        is_head = leads_in(sentence) or is_topic(sentence) or sentence[-1] not in SENTENCE_END + CLAUSE_END
+        if is_head and item in (items := items_after(text, span)):
+            return sentence, items
+    return "", []
+
+
 def _item_style(sentence: str) -> str | None:
     match = _ITEM.match(sentence)
     return match.lastgroup if match else None

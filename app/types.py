@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
+Places = NDArray[np.int32]
 Progress = Callable[[int, int], None]
 """Called with (done, total) while something long runs."""
 
@@ -96,7 +97,7 @@ class Reading:
     """How well the passage answers in comparison with others (a logit)."""
     answerable: float
     """Whether it answers at all (a logit)."""
-    places: NDArray[np.int32]
+    places: Places
     """Offsets in the passage's text of the pieces it was read in, int32 (pieces, 2)."""
     marks: Vectors
     """Log-likelihood that an answer starts and ends with each piece, float32 (pieces, 2)."""
@@ -122,6 +123,18 @@ class Reading:
         scores = np.where(np.tri(high - low, k=-1) + (1 - np.tri(high - low, k=LONGEST_ANSWER)), -np.inf, scores)
         first, last = np.unravel_index(int(np.argmax(scores)), scores.shape)
         return int(begins[low + first]), int(ends[low + last]), float(scores[first, last])
+
+    def likeliest_spans(self, start: int, end: int, limit: int) -> tuple[Places, Places, Vectors]:
+        """Return where answers within [start, end) of the text begin and end, and their log-likelihoods, each (n,): all
+        pairs of the `limit` likeliest beginnings and ends that can be one answer."""
+        inside = np.flatnonzero(
+            (start <= self.places[:, 0]) & (self.places[:, 1] <= end) & (self.places[:, 0] < self.places[:, 1])
+        )
+        first, last = (inside[np.argsort(-self.marks[inside, mark], kind="stable")[:limit]] for mark in (0, 1))
+        first, last = np.repeat(first, len(last)), np.tile(last, len(first))
+        is_answer = (first <= last) & (last < first + LONGEST_ANSWER)
+        first, last = first[is_answer], last[is_answer]
+        return self.places[first, 0], self.places[last, 1], self.marks[first, 0] + self.marks[last, 1]
 
 
 LONGEST_ANSWER = 90

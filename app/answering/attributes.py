@@ -6,7 +6,7 @@ from collections.abc import Collection
 import rjieba
 
 from app.answering.choosing import Evidence
-from app.answering.fitting import BY_HOW_MUCH, GROWN, PARTS, PHONE_NUMBER, wanted_figures
+from app.answering.fitting import ASKS_RANK, BY_HOW_MUCH, GROWN, PARTS, PHONE_NUMBER, RANK, wanted_figures
 from app.answering.matching import match_term, squeeze
 from app.answering.numerals import find_numbers
 from app.answering.others import ALMOST, NAMED_BODY
@@ -123,7 +123,7 @@ _HOLDS = re.compile(r"由[^，。；]{1,14}[担兼]?任")
 
 
 def lacks_number(question: Question, sentence: str) -> bool:
-    """Tell a sentence without a phone number, a mailbox or a site where one is asked for."""
+    """Tell a sentence without a phone number, a mailbox, a site or a rank where one is asked for."""
     if question.kind == PHONE and not PHONE_NUMBER.search(sentence):
         return True
     return any(asks.search(question.text) and not looks.search(sentence) for asks, looks in _LOOKS_OF_NUMBERS)
@@ -135,8 +135,9 @@ _LOOKS_OF_NUMBERS = (
         re.compile(r"(?:网址|网站地址)(?:是什么|是?多少|[?？]?$)|\b(?:web address|website|url)\b"),
         re.compile(r"www|http|\.(?:cn|com|net|org)\b"),
     ),
+    (ASKS_RANK, RANK),
 )
-"""How a mailbox and a site are asked for, and what they look like."""
+"""How a mailbox, a site and a rank are asked for, and what they look like."""
 
 
 def lacks_place(question: Question, sentence: str) -> bool:

@@ -10,15 +10,16 @@ import numpy as np
 from app.answering.choosing import READ_PASSAGES, Evidence, sentences_of, told, weigh
 from app.answering.conversation import parse_parts
 from app.answering.fitting import fit_of
-from app.answering.matching import squeeze
-from app.answering.metadata import WHY, answer_from_fields
+from app.answering.matching import coverage, squeeze
+from app.answering.metadata import WHY, answer_from_fields, cited_by_number
 from app.answering.others import is_contrary, is_repealed
 from app.answering.outline import answer_from_outline
 from app.answering.places import with_places
-from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, PHONE, WHERE, WHICH, WHO, Question
+from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, PHONE, WHERE, WHICH, WHO, Question, parse_question
+from app.answering.short_answer import full_answer
 from app.answering.support import THRESHOLD, Support, logit, probability, support_of
 from app.retrieval import standardise
-from app.text import has_cjk, is_order, is_topic, items_after, leads_in, unnumbered
+from app.text import has_cjk, is_order, is_topic, items_after, leads_in, list_around, unnumbered
 from app.types import Chunk, Document, Passage, Span, Store, Vectors
 
 MAX_SENTENCES = 3
@@ -156,9 +157,13 @@ def _answer_part(question: Question, search: Search, similarity: Similarity, sto
     documents = store.documents
     passages = search(question.original)
     nearest = [documents[key] for key in dict.fromkeys(passage.chunk.document_id for passage in passages)]
-    question = with_places(question, nearest)
-    if fields := answer_from_fields(question, nearest):
+    if fields := answer_from_fields(with_places(question, nearest), nearest):
         return Verdict(tuple(_plain_finding(f.document, f.field.span, store, f.field.value) for f in fields), 1.0, 1.0)
+    if cited := cited_by_number(question.original, nearest):
+        document, rest = cited
+        question, nearest = parse_question(rest), [document]
+        passages = [passage for passage in search(rest) if passage.chunk.document_id == document.id]
+    question = with_places(question, nearest)
     if nearest and (topics := answer_from_outline(question, nearest[0])):
         return Verdict(tuple(_plain_finding(nearest[0], span, store) for span in topics[:MAX_TOPICS]), 1.0, 1.0)
     evidence = read(question, passages, similarity, documents)
@@ -179,7 +184,8 @@ def _quoted(
     """Return the best sentence with those that belong to it, or with the next one if that is as likely the answer."""
     best, confidence = judged.best, judged.confidence
     document = documents[best.passage.chunk.document_id]
-    if points := _points_around(question, best.span, document.text):
+    points = _points_around(question, best.span, document.text) or _fellows(question, best, document.text)
+    if points:
         return tuple(replace(_plain_finding(document, span, store), probability=confidence) for span in points)
     items = _items_under(question, best, document)
     following = [] if items else _companions(question, best, evidence)
@@ -197,10 +203,17 @@ _ASKS_MEASURES = re.compile("措施|政策|举措|要求|做法|规定|优惠|�
 
 
 def _short_answer(question: Question, evidence: Evidence) -> tuple[tuple[int, int], ...]:
-    """Return the short answer; where measures are asked for they go on to the end of the sentence."""
-    if not (evidence.highlights and question.kind in (LIST, HOW, OPEN) and _ASKS_MEASURES.search(question.text)):
+    """Return the short answer; what has no short one (a list, a way) is highlighted as far as the reader takes it to go, a list
+    never to one item only, and measures to the end of the sentence."""
+    if not evidence.highlights or question.kind not in (LIST, HOW, OPEN):
         return evidence.highlights
-    return ((evidence.highlights[0][0], len(evidence.text.rstrip("。；;"))),)
+    chunk = evidence.passage.chunk
+    inside = Span(evidence.span.start - chunk.span.start, evidence.span.end - chunk.span.start)
+    first, last = evidence.highlights[0]
+    start, end = full_answer(question.original, evidence.passage, inside) or (first, last)
+    if question.kind == LIST and first <= start < end <= last and "、" not in evidence.text[start:end]:
+        start, end = first, last
+    return ((start, len(evidence.text.rstrip("。；;")) if _ASKS_MEASURES.search(question.text) else end),)
 
 
 AS_LIKELY = 1.0
@@ -275,6 +288,20 @@ def _points_around(question: Question, best: Span, text: str) -> list[Span]:
         else:
             rows.append([span])
     return next((row for row in rows if len(row) > 1 and best.start in [span.start for span in row]), [])
+
+
+def _fellows(question: Question, best: Evidence, text: str) -> list[Span]:
+    """Return all items of the list in which the best sentence stands, where the question asks for such a list: more of its
+    words stand in the heading or the lead-in than in the item. None otherwise."""
+    if question.kind != LIST or _OWN_LIST.search(best.text):
+        return []
+    head, items = list_around(text, best.span)
+    asks_for_all = coverage(question.terms, squeeze(head)) > coverage(question.terms, squeeze(best.text))
+    return items[:MAX_TOPICS] if asks_for_all and len(items) > 1 else []
+
+
+_OWN_LIST = re.compile("下列|如下|以下(?:[各之]|情[形况]|条件|材料)")
+"""An item with this has a list of its own: （三）有下列情形之一的不予受理：…."""
 
 
 def _plain_finding(document: Document, span: Span, store: Store, value: str = "") -> Finding:

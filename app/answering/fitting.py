@@ -122,7 +122,11 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     """Find the figure of a wanted kind that stands closest to the question's words."""
     found = spans.find_figures(sentence) + spans.find_counted(sentence, question.wanted)
     figures = _of_unit(question, [f for f in found if f.kind in wanted and _may_answer(question, sentence, f)])
-    figures = ([f for f in figures if sentence[f.start] == "第"] if "第几" in question.text else []) or figures
+    ordinal = [f for f in figures if sentence[f.start] == "第"] if "第几" in question.text else []
+    if not ordinal and ASKS_RANK.search(question.text):
+        rank = RANK.search(sentence)
+        return (0.5, (rank.span(),)) if rank else (0.0, ())
+    figures = ordinal or figures
     if not figures:
         free = _FREE.search(sentence) if spans.MONEY in wanted and _ASKS_SUM.search(question.text) else None
         return (0.3, (free.span(),)) if free else (0.0, ())
@@ -135,6 +139,9 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     return max(0.05, min(1.0, best)), tuple((figure.start, figure.end) for figure in chosen)
 
 
+ASKS_RANK = re.compile(r"(?:排名?|名列|位[列居])[\u3400-\u9fff]{0,6}第几|第几[名位]")
+RANK = re.compile(r"第[一二三四五六七八九十\d]+|首位|榜首|前[列茅\d一二三四五六七八九十]+[名位强]?")
+"""What a rank may be told by without a figure; no other figure is one: 13个 is none for 排第几."""
 _FREE = re.compile(
     r"免费|免(?:收|交|缴)[\u3400-\u9fff]{0,4}费|(?:不|无需|无须|不得|不再)(?:另)?(?:收取?|缴纳?|交纳?|支付)(?:任何)?[\u3400-\u9fff]{0,2}费用?|全额|据实"
 )
@@ -176,7 +183,7 @@ def _counts_things(question: Question) -> bool:
     )
 
 
-_OF_PEOPLE = "人员者生师手友民士众才家娃孩童户长"
+_OF_PEOPLE = "人员者生师手友民士众才家娃孩童户长医警工徒客干授"
 _ASKS_DISCOUNT = re.compile(r"折|优惠|便宜|减免")
 _ASKS_BEGINNING = re.compile(
     r"(?:时候|何时|[哪几]一?[年月天日]).*?(?:开始|启动|起步|发起|[成设建创]立|始于)|从(?:什么时候|何时|哪|几[年月])"

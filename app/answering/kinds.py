@@ -8,7 +8,7 @@ from app.answering.lexicon import words
 from app.answering.matching import match_term
 from app.answering.question import Question
 
-FIRM = 2.0
+FIRM = 2.5
 """What the lack of a kind counts that every member shows: no university where one is asked for."""
 LOOKS = {
     "区": re.compile(r"[\u3400-\u9fff](?![的各哪])[\u3400-\u9fff](?:新?区|县)(?!域|间|块)"),

@@ -26,8 +26,8 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"提案(?:是|由).{0,4}(?:谁|哪(?!一?[天年月日])).{0,6}提|谁提(?:出|交)?的|哪[位个些几].{0,2}(?:代表|委员).{0,4}提|提案(?:人|者|方)|哪(?:些|个)?(?:人|单位|界别|党派).{0,4}提(?:出|交)"
         r"|[提写](?:出|交|了)?(?:的|这|该|此|本|那|[件份个条]){0,3}(?:提案|建议|议案|意见)的是?.{0,3}(?:委员|代表|单位|党派|界别|人|谁|哪)|主送|(?:写|发|答复|回复|回)给(?:了)?(?:谁|哪)|(?:答复|回复)(?:的)?(?:对象|了?谁)|收(?:文|信)(?:单位|机关|人|方)|\baddressed to\b|\baddressees?\b|\bwho (?:made|submitted|tabled|raised|put forward) (?:the|this) (?:proposal|suggestion|motion)\b"
     ),
-    keys.PRINTED: re.compile(r"印发(?:的?(?:日期|时间)|于)|(?:什么时候|何时|哪天|哪一天|几号|几月几[日号])(?:.{0,4})印发|印发.{0,3}(?:哪天|何时|什么时候)|\bprinted\b"),
-    keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印(?:发|出来|制)"),
+    keys.PRINTED: re.compile(r"印发(?:的?(?:日期|时间)|于)|(?:什么时候|何时|哪天|哪一天|几号|几月几[日号])(?:.{0,4})印发|印发.{0,3}(?:哪天|何时|什么时候)|^(?!.*\b(?:who|which)\b).*\bprinted\b"),
+    keys.PRINTER: re.compile(r"印发(?:机关|单位|部门)|(?:谁|哪个?(?:单位|部门|机关|机构|办公室))(?:负责)?印(?:发|出来|制)|\b(?:who|which \w+)\b.{0,12}\bprinted\b"),
     keys.DATE: re.compile(
         r"成文日期|发文(?:日期|时间)|落款的?(?:日期|时间|日子)|落款.{0,4}(?:什么时候|何时|哪一?[天日]|几[月号])|(?:^|[和与及、,]|以及)(?:的|成文)?日期|(?:答复|文件|公文|回复|回信|通知|这份|签发|签署|写|发出?|作出|做出|发布|出具|成文)的?(?:日期|时间|日子)"
         r"|(?:答复|文件|公文|回复|回信|这份).{0,8}(?:什么时候|何时|哪一?天|哪一?年|几月几[日号]|(?<!第)几[号日](?!提案|建议|议案)|多会儿|啥时候)"
@@ -41,7 +41,7 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"地址|(?:办公|单位|科委|机关|部门).{0,4}(?:在哪|什么地方|何处|哪里|哪儿|哪条(?:马)?路)|去哪(?:里|儿)?(?:找|办)|联系方式|(?<!mail )(?<!web )(?<!site )\baddress\b(?!ed)|\boffice located\b"
     ),
     keys.POSTCODE: re.compile(r"邮编|邮政编码|\b(?:post(?:al)?\s?code|zip)\b"),
-    keys.COPIES: re.compile(r"抄[送报]|\bcc\b|\bcopied to\b|\bcopies\b"),
+    keys.COPIES: re.compile(r"抄[送报]|还(?:抄|发|送|寄)(?:给|送|到)了?(?:谁|哪|什么)|\bcc\b|\bcopied to\b|\bcopies\b"),
     keys.CONSULTED: re.compile(
         r"会办|(?:[跟和同与]|会同|商)了?哪[些个几]?个?(?:单位|部门|机关|委办局?).{0,10}(?:研究|商[量议]|会商|协商|会办|答复|办理|回复)|(?:研究|商量|会商|协商|征求)[了过]?哪[些几]个?(?:单位|部门)"
     ),
@@ -80,6 +80,8 @@ def asked_keys(text: str) -> list[str]:
         names.remove(keys.DATE)
     if keys.PRINTER in names and keys.ISSUER in names:
         names.remove(keys.ISSUER)
+    if keys.COPIES in names and keys.ADDRESSEE in names and "还" in text:
+        names.remove(keys.ADDRESSEE)
     return names
 
 
@@ -161,6 +163,17 @@ def _called(text: str, documents: Sequence[Document]) -> Sequence[Document]:
     genres = set(_GENRE.findall(text))
     called = [document for document in documents if genres & set(_GENRE.findall(document.title)[-1:])]
     return called or documents
+
+
+def cited_by_number(text: str, documents: Sequence[Document]) -> tuple[Document, str] | None:
+    """Return the document whose number a question gives, and the question without it; None if it gives none, or another's."""
+    for document in documents:
+        number = document.field(keys.NUMBER)
+        written = r"\s*".join(map(re.escape, squeeze(number.value))) if number else ""
+        if written and (found := re.search(written, fold(text))):
+            rest = text[: found.start()] + text[found.end() :]
+            return (document, rest) if any(map(str.isalnum, rest)) else None
+    return None
 
 
 def _asked_by_label(text: str, document: Document) -> list[str]:

@@ -1,6 +1,7 @@
 """What a question names and its evidence lacks: names, years, numbers, words; 0 where nothing, 1 where all of it."""
 
 import re
+from collections.abc import Sequence
 
 from app.answering.kinds import LOOKS
 from app.answering.lexicon import general_words, translations, words
@@ -8,7 +9,7 @@ from app.answering.matching import ABBREVIATION, PARTIAL, coverage, home_of, mat
 from app.answering.metadata import WHY
 from app.answering.others import ALMOST, SUM
 from app.answering.places import places_of
-from app.answering.question import COMPARED_WITH, DATE, ONESELF, YEAR, Question
+from app.answering.question import COMPARED_WITH, DATE, ONESELF, WHO, YEAR, Question
 from app.answering.spans import GROUP_TOTAL
 from app.answering.terms import Term
 from app.text import is_cjk
@@ -203,23 +204,42 @@ def missing_member(question: Question, sentence: str, document: Document) -> flo
 
 def lacks_doer(question: Question, sentence: str) -> bool:
     """Tell a sentence that has none of the official deeds whose doer is asked for: 验收 of 由谁验收."""
+    if question.language == "en" and question.kind == WHO:
+        return _lacks_deeds(_deeds_in_english(question), sentence)
     return _lacks_official_deeds(_ASKS_DOER.search(question.text), sentence)
 
 
 def lacks_dated_deed(question: Question, near: str) -> bool:
-    """Tell the surroundings of a date that have none of the official deeds whose date is asked for: 成立 of 哪一年成立."""
-    return _lacks_official_deeds(_ASKS_DATE_OF.search(question.text) if question.kind == DATE else None, near)
+    """Tell the surroundings of a date that have none of the official deeds whose date is asked for: 成立 of 哪一年成立 and
+    of 成立于哪一年."""
+    if question.kind != DATE:
+        return False
+    if question.language == "en":
+        return _lacks_deeds(_deeds_in_english(question), near)
+    asked = (pattern.search(question.text) for pattern in (_ASKS_DATE_OF, _ASKS_DATE_BEHIND))
+    return any(_lacks_official_deeds(match, near) for match in asked)
 
 
 def _lacks_official_deeds(asked: re.Match[str] | None, source: str) -> bool:
     """Other deeds (提出, 主张) are told in too many words to be missed."""
-    deeds = [deed for deed in words("official_deeds") if asked and deed in asked.group(1)]
+    return _lacks_deeds([deed for deed in words("official_deeds") if asked and deed in asked.group(1)], source)
+
+
+def _lacks_deeds(deeds: Sequence[str], source: str) -> bool:
     return bool(deeds) and all(match_term(deed, source) < PARTIAL for deed in deeds)
 
 
-_ASKS_DATE_OF = re.compile(
-    r"(?:什么时候|啥时候|何时|哪一?[年天月日]|几月(?:份|几?[号日])?|几[号日])([\u3400-\u9fff]{2,})"
-)
+def _deeds_in_english(question: Question) -> Sequence[str]:
+    """Return the Chinese words for the deed behind who, or in the past of when; none if it is no official one."""
+    asked = _ENGLISH_DEED.findall(question.text)
+    written = (translations().get(word, ()) for pair in asked for word in pair if word)
+    return next((found for found in written if any(word in words("official_deeds") for word in found)), ())
+
+
+_ENGLISH_DEED = re.compile(r"\bwho (?:(?:is|was|will) )?(\w+(?:s|ed))\b(?! as)|\bwhen (?:was|were)\b.* (\w+ed)\b")
+_WHEN = r"(?:什么时候|啥时候|何时|哪一?[年天月日]|几月(?:份|几?[号日])?|几[号日])"
+_ASKS_DATE_OF = re.compile(rf"{_WHEN}([\u3400-\u9fff]{{2,}})")
+_ASKS_DATE_BEHIND = re.compile(rf"([\u3400-\u9fff]{{2,4}}?)(?:的?(?:时间|日期|年份))?(?:是?[于在]|是|为){_WHEN}")
 _ASKS_DOER = re.compile(
     r"(?:谁|哪[个家些一]{0,2}(?:单位|部门|机关|机构|公司|企业|委办局?|局|委))(?!可|能|才能|有资格)([\u3400-\u9fff]{2,})"
 )

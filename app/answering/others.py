@@ -30,7 +30,7 @@ ALIKE = 5
 _ITEM_HEAD = re.compile(
     r"^[^\S\n]*(?:[（(][一二三四五六七八九十\d]{1,3}[）)]|\d{1,2}[.．、])([^：:，。；\n]{2,14})[：:。]", re.MULTILINE
 )
-_COUNTED = re.compile(r"(?<![哪每这那同任])([一二三四五六七八九十]+[届次批类大轮期号居级星档层])")
+_COUNTED = re.compile(r"(?<![哪每这那同任])([一二三四五六七八九十]+[届次批类大轮期号居级星档层])(?!性)")
 
 
 def is_sum_of_all(question: Question, sentence: str, near: str) -> bool:
@@ -125,7 +125,7 @@ def is_of_namesake(question: Question, sentence: str, document: Document) -> boo
         shared = next((i for i in range(end - LONG_SORT + 1) if asked[i:end] in told), end)
         if shared < end and _has_another_in_front(asked[shared:end], asked[:shared], question, told, whole):
             return True
-        if len(name) >= len(sort.group()) + 2 and name not in told and others:
+        if len(name) >= len(sort.group()) + 2 and name not in told and others and not _COUNTED.match(name):
             return not any(other in name for other in others)
     return any(_is_of_another_body(body.group(1), body.group(2), told) for body in _INSTITUTION.finditer(asked))
 

@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import rjieba
 
 from app.answering import spans
@@ -34,6 +35,33 @@ def short_answer(question: str, passage: Passage, inside: Span) -> tuple[int, in
         return None
     start, end = trim(question, passage.chunk.text, start, end)
     return max(start, inside.start) - inside.start, min(end, inside.end) - inside.start
+
+
+def full_answer(question: str, passage: Passage, inside: Span) -> tuple[int, int] | None:
+    """Return the offsets, within a sentence of a passage, of the answer whose expected F1 by characters is highest, None without
+    a reader. It is as long as the reader is unsure where a longer answer begins and ends: a clause rather than a word of it.
+
+    The likeliest answers are weighed against each other (minimum Bayes risk: Kumar & Byrne, HLT-NAACL 2004).
+    """
+    reading = passage.reading
+    if reading is None:
+        return None
+    begins, ends, likelihoods = reading.likeliest_spans(inside.start, inside.end, WEIGHED_MARKS)
+    if not len(begins):
+        return None
+    weights = np.exp((likelihoods - likelihoods.max()) / SOFTENED)
+    lengths = ends - begins
+    shared = np.maximum(0, np.minimum(ends[:, None], ends) - np.maximum(begins[:, None], begins))
+    best = int(np.argmax((2 * shared / (lengths[:, None] + lengths)) @ weights))
+    start, end = trim(question, passage.chunk.text, int(begins[best]), int(ends[best]))
+    return max(start, inside.start) - inside.start, min(end, inside.end) - inside.start
+
+
+WEIGHED_MARKS = 12
+"""So many of the likeliest beginnings and ends are combined."""
+SOFTENED = 2.0
+"""By what the reader's log-likelihoods are divided there: it learnt from short answers and is too sure of them. With 1.5 to 2.5 the
+highlighted answers to questions for lists, ways and whatever has no known kind gain on four of five sets, with 3 on two."""
 
 
 def trim(question: str, text: str, start: int, end: int) -> tuple[int, int]:

@@ -257,7 +257,7 @@ def _no_list(question: Question, evidence: Evidence) -> float:
 
 
 MEMBERS = re.compile(
-    r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁)|分别[\u3400-\u9fff]{1,3}哪|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|都叫(?:啥|什么)|指哪"
+    r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁|啥)|分别[\u3400-\u9fff]{1,3}哪|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|都叫(?:啥|什么)|指哪"
 )
 """Asks for the members of something, one by one."""
 COUNTED_ITEM = re.compile(r"\d+[家个所人名项](?:、|$)")

@@ -33,7 +33,7 @@ class Term:
 
 QUESTION_WORDS = re.compile(
     r"请问一?下?|麻烦问?一?下?|我?想(?:问|知道|了解|咨询)一?下?|能不能(?:告诉|帮|给)?我?们?(?:看看)?|告诉我|帮我?(?:查|看|找)一?[下查看]*|你好|您好"
-    r"|是?多少[个钱]?|百分之几|第几|几成|几|最多|最少|多[长少]时间|多[大高长久远]|是?什么时候|是?哪一?段(?:时间|日子)|什么|是?哪[些个家所份项类种座位里儿年天月日几一]?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
+    r"|是?多少[个钱]?|百分之几|第几|几成|几|最多|最少|多[长少]时间|多[大高长久远]|是?什么时候|是?哪一?段(?:时间|日子)|什么|是?哪(?:[两二三四五六七八九十几\d]+[个家所份项类种座位块批条件样方]?|[些个家所份项类种座位里儿年天月日几一])?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
     r"|分别|具体|一共|总共|[吗呢呀啊嘛吧啦]+(?=[？?。!！]|$)|\bhow (?:many|much|large|big|long|old|often|far)\b|\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|the|an?|of|in|on|to|for"
     r"|by|with|at|from|has|have|had|be|been|it|its|this|that|there|and|or|can|could|please|tell|me|will|would|as|than)\b"
 )
@@ -102,7 +102,7 @@ def counted_in_english(folded: str) -> str:
 def chinese_terms(folded: str, place: str = "") -> tuple[Term, ...]:
     """Return the words that carry meaning, in order, each once. `place` is known to be one, whatever the tagger makes of it."""
     quoted = QUOTED.findall(folded)
-    rest = QUESTION_WORDS.sub(" ", _NEXT_STEP.sub(" ", folded))
+    rest = QUESTION_WORDS.sub(" ", _NEXT_STEP.sub(" ", _MARK_OF_YEAR.sub(" ", folded)))
     terms: dict[str, Term] = {}
     for word, word_class in _with_bodies(_tagged_with(place, rest)):
         if (
@@ -113,7 +113,9 @@ def chinese_terms(folded: str, place: str = "") -> tuple[Term, ...]:
             continue
         if not any(character.isalnum() for character in word):
             continue
-        is_name = (word_class in NAME_CLASSES and not _SUM_OR_RATE.search(word)) or word_class == "eng"
+        is_name = (
+            word_class in NAME_CLASSES and len(word) > 1 and not _SUM_OR_RATE.search(word)
+        ) or word_class == "eng"
         is_name = is_name or _is_place(word) or word in quoted
         terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
     return tuple(terms.values())
@@ -127,19 +129,23 @@ def _tagged_with(place: str, text: str) -> Sequence[tuple[str, str]]:
     return (*tagged(before), (found, "ns"), *tagged(after)) if found else tagged(before)
 
 
+_MARK_OF_YEAR = re.compile(r"(?<=(?:19|20)\d\d)年(?=[\u3400-\u9fff])(?!年?[度底末初来间内中份前后上下春夏秋冬])")
+"""The 年 of a year, so that the tagger takes it for no part of a word: 2025年青|堰区."""
 _NEXT_STEP = re.compile(r"下一?阶段|下一?步|接下来")
 """Asks for plans, in words that the plans themselves need not have."""
 _PLACE_CLASSES = ("n", "ns", "nr", "nz", "nrt")
 _UNITS = ("市", "县", "区")
+_HEADS = frozenset("券卡证奖库池站店室班网岗课期版馆园院")
+"""Nouns of one character that say with the noun before them what is meant, and little alone: 券 of 创新券."""
 _BODY = re.compile(r"(?:师范|理工|科技|医科|农业|工业|中医药?)?(?:大学|学院|医院|银行|公司|集团|研究[院所]|中学|小学)")
 
 
 def _with_bodies(phrase: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield the words, a name and the body or the unit behind it as one: 中山医院, 东屿市."""
+    """Yield the words, a name and the body or the unit behind it as one, and a noun and its head: 中山医院, 东屿市, 创新券."""
     following = iter([*phrase[1:], ("", "")])
     is_taken = False
     for word, word_class in phrase:
-        after, _ = next(following)
+        after, after_class = next(following)
         if is_taken:
             is_taken = False
         elif word_class in ("ns", "nz", "nr") and _BODY.fullmatch(after):
@@ -148,15 +154,20 @@ def _with_bodies(phrase: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]
         elif len(word) > 1 and word_class in _PLACE_CLASSES and after in _UNITS and word not in words("any_kind"):
             is_taken = True
             yield word + after, "ns"
+        elif len(word) > 1 and word_class[0] in "nvl" and after in _HEADS and after_class[0] == "n":
+            is_taken = True
+            yield word + after, "n"
         else:
             yield word, word_class
 
 
 def _is_place(word: str) -> bool:
     """Tell a word that no dictionary has and that ends as places do: 清渠市, not 开发区."""
-    return len(word) > 2 and word[-1] in _UNITS and len(rjieba.cut(word, False)) > 1
+    pieces = rjieba.cut(word, False)
+    return len(word) > 2 and word[-1] in _UNITS and len(pieces) > 1 and not set(pieces) & _JOINING
 
 
+_JOINING = frozenset("跟和与及同或")
 _SUM_OR_RATE = re.compile(r"[费款金率额量价券税]$")
 """How words end that the tagger may take for names: 安家费, 不良率."""
 _ONE_OF = re.compile(r"一[年月天周次份条趟个家项人台辆名件场户亩套]")
@@ -164,9 +175,10 @@ _ONE_OF = re.compile(r"一[年月天周次份条趟个家项人台辆名件场�
 
 
 def _weight(word: str, word_class: str) -> float:
-    if _ONE_OF.fullmatch(word):
+    is_name = word_class in NAME_CLASSES
+    if _ONE_OF.fullmatch(word) or (is_name and len(word) == 1):  # The tagger takes verbs for names: 换 of 换了多少.
         return 0.35
-    base = 1.3 if word_class in NAME_CLASSES or word_class == "eng" else 1.0 if word_class[0] in "nijlm" else 0.7
+    base = 1.3 if is_name or word_class == "eng" else 1.0 if word_class[0] in "nijlm" else 0.7
     return base * (0.5 if len(word) == 1 else min(len(word), 4) ** 0.5 / 1.4)
 
 
