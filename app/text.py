@@ -178,7 +178,7 @@ def list_around(text: str, item: Span) -> tuple[str, list[Span]]:
     before = Span(max(0, item.start - LIST_CHARS), item.start)
     for span in reversed(split_sentences(text, before, clauses=True)):
         sentence = span.of(text)
-        is_head = leads_in(sentence) or is_topic(sentence) or sentence[-1] not in SENTENCE_END + CLAUSE_END
+        is_head = sentence[-1] not in SENTENCE_END + CLAUSE_END or (sentence[-1] in SENTENCE_END and is_topic(sentence))
         if is_head and item in (items := items_after(text, span)):
             return sentence, items
     return "", []

@@ -107,3 +107,12 @@ def test_a_list_is_quoted_whole_where_a_question_has_two_parts() -> None:
     text = "公办学校按下列顺序录取：\n（一）户籍和房产均在片区内的；\n（二）房产在片区内的；\n（三）随迁子女。\n录取结果于7月25日前公布。"
     shown = quoted("公办学校按什么顺序录取哪些人？录取结果什么时候公布？", text)
     assert [sentence[:3] for sentence in shown] == ["公办学", "（一）", "（二）", "（三）", "录取结"]
+
+
+ITEMS = "支持方向\n1.支持心脑血管疾病筛查；2.支持老年认知障碍干预；3.支持儿童罕见病诊疗。\n三、其他\n1.已列入失信名单的，不得申请下列项目：重点项目；青年项目。"
+
+
+def test_where_more_of_a_question_is_in_the_heading_the_whole_list_is_quoted() -> None:
+    shown = quoted("支持哪些方向？", ITEMS)
+    assert shown == ["1.支持心脑血管疾病筛查", "2.支持老年认知障碍干预", "3.支持儿童罕见病诊疗。"]
+    assert "1.支持心脑血管疾病筛查" not in quoted("已列入失信名单的不得申请哪些项目？", ITEMS)

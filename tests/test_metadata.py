@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.answering.metadata import answer_from_fields
+from app.answering.metadata import answer_from_fields, cited_by_number
 from app.answering.question import parse_question
 from app.loading import make_document
 from app.types import Document
@@ -26,6 +26,10 @@ def answers(question: str, document: Document) -> list[str]:
         ("贵委的电话是多少", ["23112495"]),
         ("上海市科委的地址在哪？", ["人民大道 200 号"]),
         ("抄送给谁了？", ["市政府办公厅建议提案处，市政协提案办。"]),
+        ("除了提案人，答复还发给了哪些单位？", ["市政府办公厅建议提案处，市政协提案办。"]),
+        ("主送和抄送分别是谁？", ["民盟界别、市政协科学技术界", "市政府办公厅建议提案处，市政协提案办。"]),
+        ("Which office printed it?", ["上海市科委办公室"]),
+        ("When was it printed?", ["2024 年 5 月 27 日"]),
         ("这个答复能全文公开吗？", ["主动公开·全文"]),
         ("答复的是第几号提案？", ["0608"]),
         ("我们那件提案是第几号来着", ["0608"]),
@@ -140,3 +144,14 @@ def test_how_long_and_being_called_ask_for_no_label() -> None:
     assert answers("耽误了多长时间？", document) == []
     assert answers("多少天内打电话告诉我？", document) == []
     assert answers("联系电话是多少？", document) == ["8826170"]
+
+
+def test_a_document_is_cited_by_its_number_however_it_is_written(reply: Document) -> None:
+    asked = "请问[2024] 38号里扬帆专项面向多少岁的人？"
+    assert cited_by_number("请问沪科提复〔2024〕38号里扬帆专项面向多少岁的人？", [reply]) == (
+        reply,
+        "请问里扬帆专项面向多少岁的人？",
+    )
+    assert cited_by_number(asked.replace("[", "沪科提复["), [reply]) == (reply, "请问里扬帆专项面向多少岁的人？")
+    assert cited_by_number("沪科提复〔2024〕39号里扬帆专项面向多少岁的人？", [reply]) is None
+    assert cited_by_number("沪科提复〔2024〕38号？", [reply]) is None

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from app.answering.short_answer import trim
+from app.answering.short_answer import full_answer, trim
 from app.encoders import SHIPPED_FOLDER
 from app.errors import EncoderError
 from app.reader import FOLDER, OnnxReader, encode_passage, load_reader
-from app.types import Reading
+from app.types import Chunk, Passage, Reading, Span
 
 TEXT = "扬帆专项面向32周岁以下的青年科技人员，2023年资助了200人，每人资助20万元。启明星计划面向35周岁以下的青年，资助了150人。"
 
@@ -46,6 +46,30 @@ def test_best_span_equals_trying_all(marks: list[tuple[float, float]]) -> None:
     logs = np.log(np.array(marks, np.float32))
     best = max(logs[i, 0] + logs[j, 1] for i in range(len(marks)) for j in range(i, len(marks)))
     assert math.isclose(reading(*marks).best_span()[2], best, rel_tol=1e-5, abs_tol=1e-5)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)), min_size=1, max_size=8))
+def test_the_likeliest_spans_hold_the_best_one(marks: list[tuple[float, float]]) -> None:
+    said = reading(*marks)
+    begins, ends, likelihoods = said.likeliest_spans(0, len(marks), len(marks))
+    assert len(begins) == len(marks) * (len(marks) + 1) // 2
+    assert (begins < ends).all()
+    assert math.isclose(likelihoods.max(), said.best_span()[2], rel_tol=1e-5, abs_tol=1e-5)
+    assert not len(said.likeliest_spans(90, 99, 3)[0])
+
+
+def answer_in(text: str, *marks: tuple[float, float]) -> str:
+    passage = Passage(Chunk("c", "d", Span(0, len(text)), text, ()), 1.0, 1, reading=reading(*marks))
+    start, end = full_answer("怎么办？", passage, Span(0, len(text))) or (0, 0)
+    return text[start:end]
+
+
+def test_an_answer_is_as_long_as_the_reader_is_unsure_of_its_end() -> None:
+    text, sure, rest = "先登记后核验再领取", (0.9, 0.001), (0.001, 0.001)
+    assert answer_in(text, sure, rest, (0.001, 0.9), *[rest] * 6) == "先登记"
+    unsure = answer_in(text, sure, rest, (0.001, 0.3), *[rest] * 2, (0.001, 0.25), *[rest] * 2, (0.001, 0.25))
+    assert len(unsure) > len("先登记")
+    assert full_answer("怎么办？", Passage(Chunk("c", "d", Span(0, 9), text, ()), 1.0, 1), Span(0, 9)) is None
 
 
 def test_an_unknown_reader_is_named_in_the_error() -> None:

@@ -182,6 +182,8 @@ def test_the_contrary_is_no_answer(question: str, sentence: str) -> None:
         ("用电量增长多少？", "用电量3.2亿千瓦时。", LACKS),
         ("服务站的地址在哪？", "可到云桥服务站或9家登记站办理。", 1),
         ("服务站的地址在哪？", "服务站在云桥路12号。", 0),
+        ("报告里本市排全国第几？", "本市有13个指标超过全国。", LACKS),
+        ("报告里本市排全国第几？", "本市综合得分位居全国首位。", 0),
         ("Who is the director of the transfer centre?", "受托机构为技术转移促进中心。", LACKS),
         ("Who is the director of the transfer centre?", "技术转移促进中心主任陆一鸣到会。", 0),
     ],
@@ -220,6 +222,12 @@ def test_a_change_alone_is_no_reason(sentence: str, missing: float) -> None:
         ("基金为什么停办？", "基金总规模50亿元。", DEED),
         ("什么情况会取消资格？", "连续两年不合格的，取消资格。", 0),
         ("周期缩短了多少？", "周期压缩至18天。", 0),
+        ("Who manages the transfer fund?", "九城市共同组建转化基金。", DEED),
+        ("Who manages the transfer fund?", "转化基金由市投资公司管理。", 0),
+        ("Who set up the transfer fund?", "九城市共同组建转化基金。", 0),
+        ("When was the transfer centre approved?", "2023年4月建成技术转移中心。", DEED),
+        ("技术转移中心成立于哪一年？", "2023年4月技术转移中心获奖。", DEED),
+        ("技术转移中心成立于哪一年？", "2023年4月成立技术转移中心。", 0),
     ],
 )
 def test_a_deed_that_nothing_tells_of_is_seen(question: str, sentence: str, missing: float) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.text import fold, is_cjk, is_topic, items_after, lead_of, search_tokens, split_sentences
+from app.text import fold, is_cjk, is_topic, items_after, lead_of, list_around, search_tokens, split_sentences
 from app.types import Document, Span
 
 CHINESE = st.text(alphabet="上海科技一是。，；：！？.!?;:\n“”‘’（）()《》【】「」\"' \u3000aG60%…", max_size=120)
@@ -222,6 +222,21 @@ def test_the_items_of_a_list_stand_behind_its_heading_or_lead_in(lead: str) -> N
     start = HEADED.index(lead)
     items = items_after(HEADED, Span(start, start + len(lead)))
     assert [item.of(HEADED) for item in items] == ["1.申请表", "2.审计报告。", "3.信用承诺书。"]
+
+
+@pytest.mark.parametrize(
+    ("item", "head", "size"),
+    [
+        ("2.审计报告。", "申报单位须提交下列材料：", 3),
+        ("3.信用承诺书。", "申报单位须提交下列材料：", 3),
+        ("（1）2023年度", "", 0),
+        ("须加盖公章。", "", 0),
+    ],
+)
+def test_an_item_has_its_list_around_it(item: str, head: str, size: int) -> None:
+    start = HEADED.index(item)
+    found, items = list_around(HEADED, Span(start, start + len(item)))
+    assert (found, len(items)) == (head, size)
 
 
 @pytest.mark.parametrize(
