@@ -26,6 +26,7 @@ from app.answering.missing import (
     missing_year,
 )
 from app.answering.question import DATE, FIGURE, LIST, OPEN, WHICH, Question
+from app.text import list_around
 from app.types import Document
 
 OTHERS = 2.0
@@ -130,7 +131,9 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             CONTRARY * others.counts_otherwise(question, sentence + context + title),
             CONTRARY * others.is_of_another_in_row(question, sentence),
         ),
-        missing_wanted=missing_wanted(question, near if asks_figure else sentence)
+        missing_wanted=missing_wanted(
+            question, near if asks_figure else sentence + _head_of_list(question, evidence, document)
+        )
         * (IN_TITLE if asks_figure and question.wanted and question.wanted in headings + title else 1),
         missing_focus=missing_rate(question, sentence + headings)
         if asks_figure and evidence.fit > 0
@@ -180,6 +183,12 @@ def _is_planned(sentence: str, clause: str) -> bool:
 def _with_following(evidence: Evidence, document: Document) -> str:
     """Return a sentence with what follows it, where a list of those may stand whom it counts."""
     return document.text[evidence.span.start : evidence.span.end + BEHIND_TOPIC]
+
+
+def _head_of_list(question: Question, evidence: Evidence, document: Document) -> str:
+    """Return the squeezed heading or lead-in of the list in which a sentence stands, where a list is asked for: it says what
+    its items are."""
+    return squeeze(list_around(document.text, evidence.span)[0]) if question.kind == LIST else ""
 
 
 def _surroundings_of_topic(evidence: Evidence, document: Document) -> str:
