@@ -36,6 +36,11 @@ from app.loading import make_document
         ("平台打不开，该打哪个电话？", PHONE),
         ("What is the flood duty hotline?", PHONE),
         ("打哪年起成了国家战略？", DATE),
+        ("几个省市要一起出资办什么基金？", WHICH),
+        ("有几个项目拿到钱？", FIGURE),
+        ("是一次建成还是分几批？", FIGURE),
+        ("企业分几类？", LIST),
+        ("四类计划分别叫啥？", LIST),
         ("白岳峰打什么位置？", WHICH),
         ("从什么时间开始开通服务热线？", DATE),
         ("一年接到多少个电话", FIGURE),
@@ -82,6 +87,17 @@ def test_keeps_words_that_say_something_and_drops_what_asks() -> None:
 )
 def test_a_modal_verb_is_no_part_of_a_word(question: str, term: str) -> None:
     assert term in [found.text for found in parse_question(question).terms]
+
+
+def test_words_are_told_apart_from_the_year_and_the_head_behind_them() -> None:
+    assert [term.text for term in parse_question("2025年青堰区发了多少创新券？").terms] == [
+        "2025",
+        "青堰区",
+        "发",
+        "创新券",
+    ]
+    assert [term.text for term in parse_question("2023年底换了多少公里管网").terms][-1] == "管网"
+    assert not any(term.is_name for term in parse_question("换了多少公里？市跟区各出几成？").terms)
 
 
 def test_folds_traditional_characters_and_full_width_digits() -> None:

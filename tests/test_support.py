@@ -186,6 +186,9 @@ def test_the_contrary_is_no_answer(question: str, sentence: str) -> None:
         ("报告里本市排全国第几？", "本市综合得分位居全国首位。", 0),
         ("Who is the director of the transfer centre?", "受托机构为技术转移促进中心。", LACKS),
         ("Who is the director of the transfer centre?", "技术转移促进中心主任陆一鸣到会。", 0),
+        ("分管的副局长叫什么？", "分管领导：端木清远（副局长）", 0),
+        ("有疑问打哪个电话？", "咨询电话：6618-2047（慢行交通处）。", 0),
+        ("有疑问打哪个电话？", "规划期为2021-2025年。", LACKS),
     ],
 )
 def test_an_attribute_that_is_not_told_is_missed(question: str, sentence: str, lacking: float) -> None:
@@ -199,6 +202,7 @@ def test_an_attribute_that_is_not_told_is_missed(question: str, sentence: str, l
         ("市本级支出多少？", "其中，市本级支出5.92亿元。", 0),
         ("创新券补贴金额同比增长多少？", "服务企业2963家，同比增长18.6%。", GROUP),
         ("服务的企业同比增长多少？", "服务企业2963家，同比增长18.6%。", 0),
+        ("低空产业产值比前一年涨了多少？", "低空产业企业168家，产值74.6亿元，比2022年增长21.5%。", 0),
     ],
 )
 def test_a_part_or_the_growth_of_another_is_no_answer(question: str, sentence: str, aggregate: float) -> None:

@@ -96,9 +96,9 @@ _POINT_IN_TIME = re.compile(rf"{_DAY.pattern}|日期|\bdate\b")
 
 
 PHONE_NUMBER = re.compile(
-    r"(?<![\d.])(?:\d{3,4}[-—– ]?)?\d{3,4} ?\d{4}(?![\d年])|(?<![\d.])1[12]\d{3}(?![\d年.%万亿元人名个家项])|(?<![\d.])1[12]\d(?![\d.%]|[\u3400-\u9fff])"
+    r"(?<![\d.])(?:\d{3,4}[-—– ]?)?\d{3,4} ?\d{4}(?![\d年])|(?<![\d.])(?!(?:19|20)\d\d-)\d{4}-\d{4}(?![\d年])|(?<![\d.])1[12]\d{3}(?![\d年.%万亿元人名个家项])|(?<![\d.])1[12]\d(?![\d.%]|[\u3400-\u9fff])"
 )
-"""021-23112495, 8316 2047, 12345."""
+"""021-23112495, 8316 2047, 8316-2047, 12345."""
 
 
 def fit_of(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
@@ -126,7 +126,10 @@ def _figure_fit(question: Question, sentence: str, wanted: Sequence[str]) -> tup
     if not ordinal and ASKS_RANK.search(question.text):
         rank = RANK.search(sentence)
         return (0.5, (rank.span(),)) if rank else (0.0, ())
-    figures = ordinal or figures
+    grown = (
+        [f for f in figures if _AFTER_GROWN.search(sentence, 0, f.start)] if BY_HOW_MUCH.search(question.text) else []
+    )
+    figures = ordinal or grown or figures
     if not figures:
         free = _FREE.search(sentence) if spans.MONEY in wanted and _ASKS_SUM.search(question.text) else None
         return (0.3, (free.span(),)) if free else (0.0, ())

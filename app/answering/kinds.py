@@ -17,7 +17,7 @@ LOOKS = {
     "学校": re.compile(r"大学|学院|学校|中学|小学"),
     **dict.fromkeys(("部委", "国家部委"), re.compile(r"[\u3400-\u9fff](?<![全内外各本])部(?![门分署队长件])")),
     "文号": re.compile(r"[\[(（〔]\d{4}[\])）〕]第?\d+号"),
-    **dict.fromkeys(("电话", "号码", "手机"), re.compile(r"\d{5}|\d{4} \d{4}|(?<!\d)1[12]\d(?!\d)")),
+    **dict.fromkeys(("电话", "号码", "手机"), re.compile(r"\d{5}|\d{4}[ -]\d{4}|(?<!\d)1[12]\d(?!\d)")),
     "邮箱": re.compile(r"@"),
     **dict.fromkeys(("网址", "官网"), re.compile(r"www|http")),
     "网站": re.compile(r"www|http|登[录陆]|平台|系统"),

@@ -81,7 +81,7 @@ def missing_year(question: Question, sentence: str, near: str, context: str, doc
     speaks of none."""
     if not _COMPARES.search(question.text):
         sentence, context = COMPARED_WITH.sub(" ", sentence), COMPARED_WITH.sub(" ", context)
-        near = COMPARED_WITH.sub(" ", near)
+    near = COMPARED_WITH.sub(" ", near)
     if question.years and (own := YEAR.findall(_OTHER_YEARS.sub(" ", near))) and not set(own) & set(question.years):
         return 1.0
     told = _OTHER_YEARS.sub(" ", sentence)

@@ -90,7 +90,8 @@ def parse_question(text: str) -> Question:
     language = language_of(text)
     years = tuple(dict.fromkeys(YEAR.findall(folded)))
     numbers = tuple(number for number in dict.fromkeys(NUMBER.findall(folded)) if number not in years)
-    kind = _kind(folded)
+    asked = _SEVERAL.sub(" ", folded)
+    kind = _kind(asked)
     terms = english_terms(text) if language == "en" else chinese_terms(folded)
     return Question(
         text,
@@ -99,12 +100,14 @@ def parse_question(text: str) -> Question:
         tuple(term for term in terms if term.text not in OF_TIME) or terms if kind == DATE else terms,
         years,
         numbers,
-        _english_unit(folded) if language == "en" else _unit(folded),
-        _english_wanted(folded) if language == "en" else _wanted(folded),
+        _english_unit(folded) if language == "en" else _unit(asked),
+        _english_wanted(folded) if language == "en" else _wanted(asked),
         language,
     )
 
 
+_SEVERAL = re.compile(r"几[个家位名项座所](?=[\u3400-\u9fff]{2,}?(?:什么|哪|谁|多少|怎|如何|咋|啥))")
+"""Says several, where another word asks: 几个省市一起出资的是什么基金."""
 OF_TIME = frozenset(("截止", "截至", "开始", "结束", "时间", "日期", "期限"))
 """Words by which a question asks for a date and that the sentence with the date need not hold."""
 
