@@ -59,9 +59,10 @@ def stand_alone(question: str, history: Sequence[Turn]) -> str:
         return _with_attribute(core, previous) if _ATTRIBUTE.search(core) else _with_other_name(core, asked, previous)
     core = _PRONOUN.sub("", core).lstrip("的 ")
     own_words = [term for term in parse_question(core).terms if not _NUMERAL.match(term.text) and len(term.text) > 1]
+    previous = _YEAR_SAID.sub("", previous) if asked.years else previous
     if not own_words:
         return f"{_content(previous)} {core}"
-    subject = _YEAR_SAID.sub("", _subject(previous)) if asked.years else _subject(previous)
+    subject = _subject(previous)
     counted = _COUNTED.search(previous)
     names_nothing = all(term.weight < 1 or term.text in asked.years for term in own_words)
     missing = counted.group(1) if counted and asked.kind == FIGURE and names_nothing else ""
