@@ -10,9 +10,10 @@ from app.answering.kinds import LOOKS, missing_wanted
 from app.answering.matching import coverage, match_term, squeeze
 from app.answering.question import COMPARED_WITH, FIGURE, LATER, YEAR, Question
 from app.answering.short_answer import agreed, is_misread, short_answer
-from app.answering.terms import Term
+from app.answering.spans import find_lists
+from app.answering.terms import QUOTED, Term
 from app.loading import fields as keys
-from app.text import is_question, is_topic, items_after, lead_of, leads_in, split_sentences, unnumbered
+from app.text import fold, is_question, is_topic, items_after, lead_of, leads_in, split_sentences, unnumbered
 from app.types import Document, Passage, Span
 
 READ_PASSAGES = 6
@@ -153,13 +154,25 @@ _DEFINES = "(?:以下)?(?:统?简称|称|所称)为?[“「]?{thing}|{thing}[”
 
 
 def _defined(question: Question, sentence: str) -> tuple[float, tuple[tuple[int, int], ...]]:
-    """Return 1 for a sentence that says who or what the thing is that a question asks about, and who is called so."""
+    """Return 1 for a sentence that says who or what the thing is that a question asks about, and who is called so, or the list
+    in front of its name: 任务、资金、管理“三联通”."""
     asked = _ASKS_WHAT_IS.match(question.text)
-    thing = re.escape(squeeze(asked.group(1) or asked.group(2))) if asked else ""
+    named = (asked.group(1) or asked.group(2)) if asked else ""
+    quoted = QUOTED.search(named)
+    thing = re.escape(squeeze(quoted.group(1) if quoted else named))
+    if quoted and (listed := _list_in_front(quoted.group(1), sentence)):
+        return 1.0, (listed,)
     if not thing or not re.search(_DEFINES.format(thing=thing), squeeze(sentence)):
         return 0.0, ()
     called = re.search(rf"([^，,。；;、：:（(\s]{{2,40}})[（(](?:以下)?统?简?称为?[“「]?{thing}", sentence)
     return 1.0, (called.span(1),) if called else ()
+
+
+def _list_in_front(name: str, sentence: str) -> tuple[int, int] | None:
+    """Return the list right in front of a quoted name, None if there is none."""
+    start = fold(sentence).find(f"“{name}")
+    begins = (first for first, end in find_lists(sentence) if first < start <= end)
+    return next(((first, start) for first in begins if "、" in sentence[first:start]), None)
 
 
 _POINTS_BACK = re.compile(

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import rjieba
 
-from app.answering.lexicon import translations, words
+from app.answering.lexicon import general_words, translations, words
 from app.text import fold, has_cjk
 
 PLACE_ENDS = ("市", "县", "区", "镇", "乡")
@@ -33,7 +33,7 @@ class Term:
 
 QUESTION_WORDS = re.compile(
     r"请问一?下?|麻烦问?一?下?|我?想(?:问|知道|了解|咨询)一?下?|能不能(?:告诉|帮|给)?我?们?(?:看看)?|告诉我|帮我?(?:查|看|找)一?[下查看]*|你好|您好"
-    r"|是?多少[个钱]?|百分之几|第几|几成|几|最多|最少|多[长少]时间|多[大高长久远]|是?什么时候|是?哪一?段(?:时间|日子)|什么|是?哪(?:[两二三四五六七八九十几\d]+[个家所份项类种座位块批条件样方]?|[些个家所份项类种座位里儿年天月日几一])?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
+    r"|(?:不(?:能|得|可|会)?)?(?:超过|高于|低于|多于|少于)(?=多少|几|哪)|[这近那前]几年|是?多少[个钱]?|百分之几|第几|几成|几|最多|最少|多[长少]时间|多[大高长久远]|是?什么时候|是?哪一?段(?:时间|日子)|什么|是?哪(?:[两二三四五六七八九十几\d]+[个家所份项类种座位块批条件样方]?|[些个家所份项类种座位里儿年天月日几一])?|是?谁|如何|怎么样?|怎样|咋|为什么|为何|为啥|啥|是否|有没有|是不是"
     r"|分别|具体|一共|总共|[吗呢呀啊嘛吧啦]+(?=[？?。!！]|$)|\bhow (?:many|much|large|big|long|old|often|far)\b|\b(?:what|which|who|whom|whose|when|where|why|how|many|much|is|are|was|were|do|does|did|the|an?|of|in|on|to|for"
     r"|by|with|at|from|has|have|had|be|been|it|its|this|that|there|and|or|can|could|please|tell|me|will|would|as|than)\b"
 )
@@ -104,7 +104,7 @@ def chinese_terms(folded: str, place: str = "") -> tuple[Term, ...]:
     quoted = QUOTED.findall(folded)
     rest = QUESTION_WORDS.sub(" ", _NEXT_STEP.sub(" ", _MARK_OF_YEAR.sub(" ", folded)))
     terms: dict[str, Term] = {}
-    for word, word_class in _with_bodies(_tagged_with(place, rest)):
+    for word, word_class in map(_as_said_anywhere, _with_bodies(_tagged_with(place, rest))):
         if (
             word in words("stop_words")
             or word_class in ("x", "uj", "ul", "uz", "ug", "y", "e", "o", "p", "c", "r")
@@ -119,6 +119,12 @@ def chinese_terms(folded: str, place: str = "") -> tuple[Term, ...]:
         is_name = is_name or _is_place(word) or word in quoted
         terms.setdefault(word, Term(word, _weight(word, word_class), is_name))
     return tuple(terms.values())
+
+
+def _as_said_anywhere(tagged_word: tuple[str, str]) -> tuple[str, str]:
+    """Return a word and its class; what the tagger takes for a name and all documents say is a noun: 申报, 印发, 上市."""
+    word, word_class = tagged_word
+    return (word, "n") if word_class in ("nz", "nr", "nrt", "nrfg") and word in general_words() else tagged_word
 
 
 def _tagged_with(place: str, text: str) -> Sequence[tuple[str, str]]:
