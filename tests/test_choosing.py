@@ -85,6 +85,9 @@ def test_a_numbered_topic_is_a_heading_of_what_follows() -> None:
         ("运河在哪一年开工？", "至元二十六年正月开工。", "二十六年"),
         ("How much waste is produced per day?", "全县日均产生生活垃圾412吨。", "412吨"),
         ("三年内能申报几次？", "每半年报送一次情况，三年内申报不超过2次。", "不超过2次"),
+        ("市和区各出几成？", "所需资金由市、区财政按6∶4的比例承担。", "6∶4"),
+        ("县里有几个牙医？", "全市牙医87名，县里3名。", "3名"),
+        ("产值比前一年涨了多少？", "产值企业168家，产值74.6亿元，比2022年增长21.5%。", "21.5%"),
     ],
 )
 def test_the_figure_that_is_asked_for(question: str, sentence: str, answer: str) -> None:
@@ -159,6 +162,14 @@ def test_who_is_called_so_is_known(question: str) -> None:
 def test_a_definition_is_known() -> None:
     assert evidence("创新券是什么？", "本办法所称创新券，是指购买服务的电子凭证。").defines == 1
     assert evidence("创新券是什么？", "创新券不得转让。").defines == 0
+
+
+@pytest.mark.parametrize("question", ["机制里的“三联通”是指哪三项？", "“三联通”指什么？"])
+def test_the_list_in_front_of_a_quoted_name_is_what_it_means(question: str) -> None:
+    one = evidence(question, "建立“挂帅”机制，实现任务、资金、管理“三联通”，发布任务48项。")
+    assert one.defines == 1
+    ((start, end),) = one.highlights
+    assert one.text[start:end] == "任务、资金、管理"
 
 
 def test_the_items_of_a_list_stand_under_what_leads_it_in() -> None:

@@ -159,7 +159,7 @@ _BETWEEN_CLAUSES = re.compile(
     r"[，,]\s*(?:另外|还有|以及|同时|并且|并|又|和|and\b)?\s*|\s*(?:以及|还有|另外)\s*|\band\b", re.IGNORECASE
 )
 _PAIR = re.compile(
-    r"^(?P<first>[^，,。]{2,30}?)(?:和|与|、|及|以及)(?P<second>[^，,。]{2,30}?)(?:各自?|分别)(?P<rest>.{2,})$"
+    r"^(?P<first>[^，,。]{2,30}?)(?:和|与|、|及|以及)(?P<second>[^，,。]{2,30}?)(?:[，,](?P<about>[^，,。]{2,12}?)?)?(?:各自?|分别)(?P<rest>.{2,})$"
 )
 
 
@@ -189,8 +189,9 @@ def split_parts(question: str) -> list[str]:
         ):
             parts += [pair["first"], pair["second"] + pair["rest"]]
         elif pair and not asked_keys(fold(text)):
-            shared = _shared_by_both(pair["first"], pair["second"]) + pair["rest"]
-            parts += [pair["first"] + shared, pair["second"] + pair["rest"]]
+            rest = (pair["about"] or "") + pair["rest"]
+            shared = "" if pair["about"] else _shared_by_both(pair["first"], pair["second"])
+            parts += [pair["first"] + shared + rest, pair["second"] + rest]
         else:
             parts.append(text)
     parts = [part for part in parts if parse_question(part).terms or asked_keys(fold(part))]
@@ -199,7 +200,7 @@ def split_parts(question: str) -> list[str]:
 
 def _shared_by_both(first: str, second: str) -> str:
     """Return what stands behind the second of a pair and belongs to both: 经费 of 基础研究和应用研究经费."""
-    if "的" in second:
+    if "的" in second and "的" not in first:
         return second[second.index("的") :]
     ends = [i for i in range(1, len(second)) if second[i - 1] == first[-1] and abs(i - len(first)) <= 2]
     nearest = min(ends, key=lambda i: abs(i - len(first)), default=None)
