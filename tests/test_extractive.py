@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from app.answering.choosing import told, weigh
-from app.answering.extractive import Finding, find_answer, rank_scores
+from app.answering.extractive import Finding, find_answer
+from app.answering.ordering import rank_scores
 from app.answering.question import parse_question
 from app.types import Chunk, Document, Passage, Reading, Span, Store, Vectors
 

@@ -14,10 +14,11 @@ from app.answering.choosing import Evidence
 from app.answering.citations import make_citation
 from app.answering.conversation import parse_parts
 from app.answering.drafts import Draft, read_drafts
-from app.answering.extractive import Finding, read
+from app.answering.extractive import Finding
 from app.answering.facts import Context, is_chinese, wrong_facts
 from app.answering.fitting import fit_of
 from app.answering.inquiry import Inquiry
+from app.answering.ordering import read
 from app.answering.prompting import compose_prompt, repair_prompt, rewrite_prompt
 from app.answering.question import DATE, FIGURE, HOW, LIST, OPEN, WHICH, parse_question
 from app.answering.replies import broken_note, fallback_note, partly_note

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.answering import replies
-from app.answering.extractive import Similarity, Verdict, find_answer
+from app.answering.extractive import Verdict, find_answer
+from app.answering.ordering import Similarity
 from app.answering.terms import language_of
 from app.types import Passage, Refusal, Store
 
