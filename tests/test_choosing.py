@@ -164,7 +164,7 @@ def test_a_definition_is_known() -> None:
     assert evidence("创新券是什么？", "创新券不得转让。").defines == 0
 
 
-@pytest.mark.parametrize("question", ["机制里的“三联通”是指哪三项？", "“三联通”指什么？"])
+@pytest.mark.parametrize("question", ["机制里的“三联通”是指哪三项？", "“三联通”指什么？", "三联通是哪三样"])
 def test_the_list_in_front_of_a_quoted_name_is_what_it_means(question: str) -> None:
     one = evidence(question, "建立“挂帅”机制，实现任务、资金、管理“三联通”，发布任务48项。")
     assert one.defines == 1

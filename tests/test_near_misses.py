@@ -51,6 +51,7 @@ def reply(tmp_path_factory: pytest.TempPathFactory) -> Assistant:
         pytest.param("节水技术中心由谁验收？", id="a deed whose doer is not told"),
         pytest.param("节水技术中心哪年签的建设协议？", id="a deed whose date is not told"),
         pytest.param("三类计划从哪年开始资助的？", id="the date of a count for a beginning"),
+        pytest.param("2022年再生水利用量是多少？", id="another year than the clause before has"),
         pytest.param("节水技术中心主任是谁？", id="a post"),
         pytest.param("陆一鸣的邮箱是多少？", id="a means of contact"),
         pytest.param("节水技术中心挂牌是在哪一年？", id="a deed before when"),

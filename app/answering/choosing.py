@@ -159,9 +159,10 @@ def _defined(question: Question, sentence: str) -> tuple[float, tuple[tuple[int,
     asked = _ASKS_WHAT_IS.match(question.text)
     named = (asked.group(1) or asked.group(2)) if asked else ""
     quoted = QUOTED.search(named)
-    thing = re.escape(squeeze(quoted.group(1) if quoted else named))
-    if quoted and (listed := _list_in_front(quoted.group(1), sentence)):
+    name = quoted.group(1) if quoted else named
+    if name and (listed := _list_in_front(name, sentence)):
         return 1.0, (listed,)
+    thing = re.escape(squeeze(name))
     if not thing or not re.search(_DEFINES.format(thing=thing), squeeze(sentence)):
         return 0.0, ()
     called = re.search(rf"([^，,。；;、：:（(\s]{{2,40}})[（(](?:以下)?统?简?称为?[“「]?{thing}", sentence)
@@ -170,7 +171,7 @@ def _defined(question: Question, sentence: str) -> tuple[float, tuple[tuple[int,
 
 def _list_in_front(name: str, sentence: str) -> tuple[int, int] | None:
     """Return the list right in front of a quoted name, None if there is none."""
-    start = fold(sentence).find(f"“{name}")
+    start = fold(sentence).find(f"“{name}”")
     begins = (first for first, end in find_lists(sentence) if first < start <= end)
     return next(((first, start) for first in begins if "、" in sentence[first:start]), None)
 

@@ -104,6 +104,13 @@ def missing_year(question: Question, sentence: str, near: str, context: str, doc
     return 0.2
 
 
+def other_year_before(question: Question, sentence: str, before: str) -> float:
+    """Return 1 for a clause without a year where those `before` it in its own sentence have other years than the question."""
+    said = YEAR.findall(COMPARED_WITH.sub(" ", before))
+    has_none = not YEAR.search(COMPARED_WITH.sub(" ", sentence))
+    return float(bool(question.years and said) and has_none and not set(said) & set(question.years))
+
+
 _LAST_YEAR = re.compile(r"(?<![比较])(?:上一?年|去年|前一年)(?!度?的?同期|相比|度?[（(])")
 _OTHER_YEARS = re.compile(r"(?:19|20)\d{2}年?[-—–~至到](?:19|20)\d{2}年?")
 """A span of years, which tells nothing of one of them where a sentence has a year of its own: 三年行动计划（2023—2025年），2023年立项12个."""

@@ -59,7 +59,7 @@ def _with_labels_mended(folded: str) -> str:
 _SHORT_YEAR = re.compile(r"(?<![\d.第近过满整共前后])([12]\d)(?=年(?:[到至底末初春秋]|以来|[上下]半年|\d{1,2}月))")
 """A year said by its last two digits: 22年到现在, 23年底."""
 COMPARED_WITH = re.compile(
-    r"(?:比|较|相比|相较)于?(?:19|20)\d{2}年?(?:同期)?(?!年|的|同期)|是(?:19|20)\d{2}年的?(?=[\d.]+倍)"
+    r"(?:比|较|相比|相较)于?(?:19|20)\d{2}年?(?:同期)?(?!年|的|同期)|(?:19|20)\d{2}年的?(?=[\d.]+倍)"
 )
 """The year that a figure is only compared with: 比2022年下降4.1%."""
 NUMBER = re.compile(r"\d+(?:\.\d+)?%?")

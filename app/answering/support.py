@@ -24,9 +24,10 @@ from app.answering.missing import (
     missing_reason,
     missing_word,
     missing_year,
+    other_year_before,
 )
 from app.answering.question import DATE, FIGURE, LIST, OPEN, WHICH, Question
-from app.text import list_around
+from app.text import SENTENCE_END, list_around
 from app.types import Document
 
 OTHERS = 2.0
@@ -123,7 +124,10 @@ def support_of(question: Question, evidence: Evidence, document: Document) -> Su
             missing_name(question, sentence, headings, context, document),
             float(others.is_of_another_item(question, evidence, document)),
         ),
-        missing_year=missing_year(question, sentence, near if question.kind == FIGURE else "", context, document),
+        missing_year=max(
+            missing_year(question, sentence, near if question.kind == FIGURE else "", context, document),
+            other_year_before(question, sentence, _before_in_sentence(evidence, document)),
+        ),
         missing_number=max(
             missing_number(question, sentence, context),
             CONTRARY * others.is_contrary(question, sentence),
@@ -183,6 +187,12 @@ def _is_planned(sentence: str, clause: str) -> bool:
 def _with_following(evidence: Evidence, document: Document) -> str:
     """Return a sentence with what follows it, where a list of those may stand whom it counts."""
     return document.text[evidence.span.start : evidence.span.end + BEHIND_TOPIC]
+
+
+def _before_in_sentence(evidence: Evidence, document: Document) -> str:
+    """Return the squeezed clauses of its own sentence that stand before a clause: 2023年底，…占三成；区域间技术交易额…."""
+    start = max(document.text.rfind(mark, 0, evidence.span.start) for mark in SENTENCE_END + "\n") + 1
+    return squeeze(document.text[start : evidence.span.start])
 
 
 def _head_of_list(question: Question, evidence: Evidence, document: Document) -> str:
@@ -269,7 +279,7 @@ MEMBERS = re.compile(
     r"具体(?:是|有|指|包括)?(?:哪|什么)|名单|分别(?:是|指|叫|为)(?:哪|什么|谁|啥)|分别[\u3400-\u9fff]{1,3}哪|哪[两二三四五六七八九十\d]+|都有(?:哪|谁|什么)|都叫(?:啥|什么)|指哪"
 )
 """Asks for the members of something, one by one."""
-COUNTED_ITEM = re.compile(r"\d+[家个所人名项](?:、|$)")
+COUNTED_ITEM = re.compile(r"\d+\s*[家个所人名项](?:、|$)")
 """A list of how many there are of each kind names none of them: 市级6家、区级15家."""
 NUMBER_OF_MEMBERS = re.compile(r"([两二三四五六七八九十]|\d{1,2})[个大家类项种所座样]")
 _NUMERALS = (
