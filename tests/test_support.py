@@ -240,6 +240,22 @@ def test_a_deed_that_nothing_tells_of_is_seen(question: str, sentence: str, miss
     assert (found >= DEED) == (missing == DEED)
 
 
+@pytest.mark.parametrize(
+    ("question", "missing"),
+    [
+        ("装机容量比2022年下降了多少？", 0),
+        ("2023年装机容量是多少？", 0.2),
+        ("2022年装机容量是多少？", 1),
+    ],
+)
+def test_a_clause_is_of_the_year_of_its_own_sentence_and_not_of_the_one_compared_with(
+    question: str, missing: float
+) -> None:
+    sentence = "装机容量为64万千瓦，比2022年下降4.1%"
+    document = Document("d", "通知", f"标题\n2023年，供水5200万吨；{sentence}。")
+    assert support(question, sentence, document).missing_year == missing
+
+
 def test_a_rate_may_be_told_by_its_verb() -> None:
     sentence = "科创贷余额增长22.8%。"
     assert support("科创贷的增长率是多少？", sentence, Document("d", "通知", f"标题\n{sentence}")).missing_focus == 0

@@ -107,8 +107,8 @@ def missing_year(question: Question, sentence: str, near: str, context: str, doc
 def other_year_before(question: Question, sentence: str, before: str) -> float:
     """Return 1 for a clause without a year where those `before` it in its own sentence have other years than the question."""
     said = YEAR.findall(COMPARED_WITH.sub(" ", before))
-    has_none = not YEAR.search(COMPARED_WITH.sub(" ", sentence))
-    return float(bool(question.years and said) and has_none and not set(said) & set(question.years))
+    told = sentence if _COMPARES.search(question.text) else COMPARED_WITH.sub(" ", sentence)
+    return float(bool(question.years and said) and not YEAR.search(told) and not set(said) & set(question.years))
 
 
 _LAST_YEAR = re.compile(r"(?<![比较])(?:上一?年|去年|前一年)(?!度?的?同期|相比|度?[（(])")

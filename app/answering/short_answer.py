@@ -61,7 +61,7 @@ WEIGHED_MARKS = 12
 """So many of the likeliest beginnings and ends are combined."""
 SOFTENED = 2.0
 """By what the reader's log-likelihoods are divided there: it learnt from short answers and is too sure of them. With 1.5 to 2.5 the
-highlighted answers to questions for lists, ways and whatever has no known kind gain on four of five sets, with 3 on two."""
+highlighted answers to questions for lists, ways and whatever has no known kind gain on five of five sets, with 3 on four."""
 
 
 def trim(question: str, text: str, start: int, end: int) -> tuple[int, int]:
