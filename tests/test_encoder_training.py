@@ -16,7 +16,7 @@ from onnxruntime import InferenceSession  # noqa: E402
 
 from app.models import encoder_training  # noqa: E402
 from app.models.encoder_training import Whole, distil, draw, embed, measure, merge, same_length  # noqa: E402
-from app.models.graph import BLOCK, HIDDEN, MERGING, RANGES, Graph, merged_rows  # noqa: E402
+from app.models.graph import BLOCK, HIDDEN, INNER, MERGING, RANGES, Graph, merged_rows  # noqa: E402
 from app.models.reader_network import Reader, attention  # noqa: E402
 from app.models.train_encoder import PASSAGES, TrainedEncoder, pieces_of, training_texts  # noqa: E402
 
@@ -45,7 +45,7 @@ class Words:
 def make_encoder() -> Reader:
     """An encoder of random weights, two layers more than are needed to merge."""
     torch.manual_seed(0)
-    encoder = Reader(PIECES, dropout=0.0, layers=LAYERS).eval()
+    encoder = Reader(PIECES, dropout=0.0, inner=[INNER] * LAYERS).eval()
     encoder.words.copy_(torch.from_numpy(Words().floats("emb.word").reshape(PIECES, HIDDEN)))
     torch.nn.init.normal_(encoder.place, std=0.3)
     return encoder

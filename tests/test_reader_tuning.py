@@ -49,7 +49,7 @@ def groups() -> list[Group]:
 def reader(groups: list[Group]) -> Reader:
     torch.manual_seed(0)
     used = torch.from_numpy(np.unique(np.concatenate([pair.ids for group in groups for pair in group])))
-    reader = Reader(int(used.max()) + 1, dropout=0.0, layers=3)
+    reader = Reader(int(used.max()) + 1, dropout=0.0, inner=[1536] * 3)
     reader.words[used] = torch.randn(len(used), reader.words.shape[1])
     return reader
 

@@ -99,14 +99,24 @@ def embed(encoder: Reader, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     for number in range(MERGING[0], len(encoder.layers)):
         layer = encoder.layers[number]
         assert isinstance(layer, Layer)
-        with bfloat16():
-            x = layer.attend(x, sizes.log()[:, None, None, :])
-        if number in MERGING and merged_rows(x.shape[1]):
-            x, sizes, now = merge(x.float(), sizes)
-            rows = now.gather(1, rows)
+        x, sizes, now = attend(layer, number, x, sizes)
+        rows = now.gather(1, rows)
         with bfloat16():
             x = layer.feed(x)
     return x.float(), sizes, rows
+
+
+def attend(layer: Layer, number: int, x: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pass rows through a layer's attention, and merge them if the layer, counted from 0, is one that does.
+
+    Takes and returns x (texts, rows, 384) and how many pieces each row stands for (texts, rows); and returns for each row
+    before, int64 (texts, rows), its row now.
+    """
+    with bfloat16():
+        x = layer.attend(x, sizes.log()[:, None, None, :])
+    if number in MERGING and merged_rows(x.shape[1]):
+        return merge(x.float(), sizes)
+    return x.float(), sizes, torch.arange(x.shape[1]).expand(sizes.shape)
 
 
 def differences(encoder: Reader, whole: Whole, rows: Sequence[int], length: int) -> tuple[Tensor, Tensor]:
@@ -128,7 +138,7 @@ def distil(
 ) -> Iterator[tuple[int, Reader]]:
     """Train the layers from the first that merges, `pieces` a step.
 
-    Yields the step and the encoder with its averaged weights ten times, the last time at the end.
+    A text counts as the square root of its pieces: a question's vector matters as much as a passage's. Yields the step and the encoder with its averaged weights ten times, the last time at the end.
     """
     parameters = list(encoder.layers[MERGING[0] :].parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
@@ -144,12 +154,12 @@ def distil(
         runs: list[list[int]] = []
         while sum(len(rows) * lengths[rows[0]] for rows in runs) < pieces:
             runs.append(next(drawn))
-        total = sum(len(rows) * lengths[rows[0]] for rows in runs)
+        weights = [len(rows) * lengths[rows[0]] ** 0.5 for rows in runs]
         optimizer.zero_grad(set_to_none=True)
-        for rows in runs:
+        for rows, weight in zip(runs, weights, strict=True):
             turned, distance = (part.mean() for part in differences(encoder, whole, rows, lengths[rows[0]]))
-            share = len(rows) * lengths[rows[0]] / total
-            (share * (VECTOR * turned + distance)).backward()  # type: ignore[no-untyped-call]
+            share = weight / sum(weights)
+            (share * (VECTOR * turned + distance)).backward()
             shown = 0.98 * shown + 0.02 * np.array([float(turned.detach()), float(distance.detach())])
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()

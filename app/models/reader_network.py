@@ -3,6 +3,7 @@
 It starts from the encoder that ships (app/models/e5-small-zh), whose word vectors it keeps as they are and shares.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,10 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float)
 class Layer(nn.Module):
     """A transformer layer that normalises after each half, as BERT does."""
 
-    def __init__(self, dropout: float) -> None:
+    def __init__(self, dropout: float, inner: int) -> None:
         super().__init__()
         self.q, self.k, self.v, self.ao = (nn.Linear(HIDDEN, HIDDEN) for _ in range(4))
-        self.fi, self.fo = nn.Linear(HIDDEN, INNER), nn.Linear(INNER, HIDDEN)
+        self.fi, self.fo = nn.Linear(HIDDEN, inner), nn.Linear(inner, HIDDEN)
         self.aln, self.oln = (nn.LayerNorm(HIDDEN, eps=1e-12) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
         self.rate = dropout
@@ -58,16 +59,19 @@ class Layer(nn.Module):
 
 
 class Reader(nn.Module):
-    """(question, passage) → relevance, answerable, and how likely an answer starts and ends at each piece (logits)."""
+    """(question, passage) → relevance, answerable, and how likely an answer starts and ends at each piece (logits).
+
+    `inner` has the width of each layer's second half.
+    """
 
     words: Tensor
 
-    def __init__(self, pieces: int, dropout: float = 0.1, layers: int = LAYERS) -> None:
+    def __init__(self, pieces: int, dropout: float = 0.1, inner: Sequence[int] = (INNER,) * LAYERS) -> None:
         super().__init__()
         self.register_buffer("words", torch.zeros(pieces, HIDDEN), persistent=False)
         self.place = nn.Parameter(torch.zeros(POSITIONS, HIDDEN))
         self.ln = nn.LayerNorm(HIDDEN, eps=1e-12)
-        self.layers = nn.ModuleList(Layer(dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(Layer(dropout, width) for width in inner)
         self.dropout = nn.Dropout(dropout)
         self.pool = nn.Linear(HIDDEN, HIDDEN)
         self.judge = nn.Linear(HIDDEN, 2)
@@ -109,7 +113,8 @@ def read_encoder(path: Path) -> dict[str, NDArray[np.float32]]:
 
 def start_from(weights: dict[str, NDArray[np.float32]], dropout: float = 0.1) -> Reader:
     """Return a reader whose body is the encoder's; its heads are new."""
-    reader = Reader(len(weights["word"]), dropout, len([name for name in weights if name.endswith(".oln.w")]))
+    layers = len([name for name in weights if name.endswith(".oln.w")])
+    reader = Reader(len(weights["word"]), dropout, [len(weights[f"l{layer}.fi.b"]) for layer in range(layers)])
     values = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     reader.words.copy_(values["word"])
     state = {"place": values["place"], "ln.weight": values["emb.ln.w"], "ln.bias": values["emb.ln.b"]}
