@@ -15,7 +15,7 @@ from app.models.reader_network import Layer, Reader
 INNER_LEFT = (1536, 1536, 1216, 1216, 1216, 1216, 1088, 1088, 1088, 1216, 1024, 256)
 """Channels that each layer keeps of 1,536. The last layer does without the others: they add 5e-5 of what varies there.
 
-Elsewhere each of these costs .002 to .004 of it before any training; the two lowest layers stay as they are.
+Elsewhere these cost .003 to .005 of it before any training; the two lowest layers stay as they are.
 """
 DAMPING = 1e-4
 """Share of the mean variance that is added to each channel's: some vary too little to be told apart."""
