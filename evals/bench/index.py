@@ -119,8 +119,8 @@ def _build(
 
     It is built as any corpus is, but for the encoder; what was measured stands beside the index for the next time.
     """
-    noted = root.with_suffix(".json")
-    if noted.is_file() and (known := json.loads(noted.read_text()))["revision"] == [REVISION, FORMAT]:
+    noted, revision = root.with_suffix(".json"), [REVISION, FORMAT, encoder.fingerprint]
+    if noted.is_file() and (known := json.loads(noted.read_text()))["revision"] == revision:
         return dict(known["figures"])
     shutil.rmtree(root, ignore_errors=True)
     corpus = root.with_suffix(".jsonl")
@@ -139,7 +139,7 @@ def _build(
         "build": built.seconds,
         "change": changed.seconds,
     }
-    noted.write_text(json.dumps({"revision": [REVISION, FORMAT], "figures": figures}))
+    noted.write_text(json.dumps({"revision": revision, "figures": figures}))
     return figures
 
 
