@@ -138,7 +138,8 @@ def distil(
 ) -> Iterator[tuple[int, Reader]]:
     """Train the layers from the first that merges, `pieces` a step.
 
-    A text counts as the square root of its pieces: a question's vector matters as much as a passage's. Yields the step and the encoder with its averaged weights ten times, the last time at the end.
+    A text counts as the square root of its pieces: a question's vector matters, too. Yields the step and the encoder with its
+    averaged weights ten times, the last time at the end.
     """
     parameters = list(encoder.layers[MERGING[0] :].parameters())
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
