@@ -104,7 +104,7 @@ def test_training_and_the_graph_merge_alike(monkeypatch: pytest.MonkeyPatch) -> 
     model = graph.model().SerializeToString()
     for text in make_texts(2, 9, 41, 160):
         ids = torch.from_numpy(text.astype(np.int64))[None]
-        x = encoder.ln(encoder.words[ids] + encoder.place[: len(text)])
+        x = encoder.embed(ids)
         for layer in encoder.layers[: MERGING[0]]:
             x = layer(x, None)
         rows, sizes, _ = embed(encoder, x)

@@ -27,7 +27,7 @@ def prune(encoder: Reader, texts: Texts, inner: Sequence[int] = INNER_LEFT) -> N
     states = []
     for rows in same_length([len(text) for text in texts]):
         ids = torch.stack([torch.from_numpy(texts[row].astype("int64")) for row in rows])
-        states.append((encoder.ln(encoder.words[ids] + encoder.place[: ids.shape[1]]), torch.ones(ids.shape)))
+        states.append((encoder.embed(ids), torch.ones(ids.shape)))
     for number, (layer, left) in enumerate(zip(encoder.layers, inner, strict=True)):
         assert isinstance(layer, Layer)
         states = [attend(layer, number, x, sizes)[:2] for x, sizes in states]

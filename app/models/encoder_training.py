@@ -33,7 +33,7 @@ class Whole:
         self.lower, self.last = (torch.zeros(sum(lengths), HIDDEN, dtype=torch.float16) for _ in range(2))
         for rows in same_length(lengths):
             ids = torch.from_numpy(np.stack([texts[row] for row in rows]).astype(np.int64))
-            x = encoder.ln(encoder.words[ids] + encoder.place[: ids.shape[1]])
+            x = encoder.embed(ids)
             places = self.places(rows, ids.shape[1])
             with bfloat16():
                 for number, layer in enumerate(encoder.layers):

@@ -77,9 +77,14 @@ class Reader(nn.Module):
         self.judge = nn.Linear(HIDDEN, 2)
         self.span = nn.Linear(HIDDEN, 2)
 
+    def embed(self, ids: Tensor) -> Tensor:
+        """ids int64 (n, pieces) → what goes into the first layer (n, pieces, 384)."""
+        x: Tensor = self.dropout(self.ln(self.words[ids] + self.place[: ids.shape[1]]))
+        return x
+
     def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
         """ids int64 and mask bool (n, pieces) → the last layer (n, pieces, 384)."""
-        x = self.dropout(self.ln(self.words[ids] + self.place[: ids.shape[1]]))
+        x = self.embed(ids)
         for layer in self.layers:
             x = layer(x, mask[:, None, None, :])
         out: Tensor = x

@@ -141,10 +141,10 @@ def main() -> None:
     held, taught = (Whole(encoder, side) for side in sides)
     lengths = [[len(text) for text in side] for side in sides]
     print(f"{len(texts)} texts; before: {measure(encoder, held, lengths[0], BOUNDS)}", flush=True)
-    for is_pruned, (steps, rate) in enumerate(zip(options.steps, RATES, strict=True)):
-        if is_pruned:
+    for stage, (steps, rate) in enumerate(zip(options.steps, RATES, strict=True)):
+        if stage == 1:
             prune(encoder, sides[1][: PRUNED_ON[0]] + questions[-PRUNED_ON[1] :])
-        for step, trained in distil(encoder, taught, lengths[1], steps=steps, pieces=PIECES, rate=rate, seed=is_pruned):
+        for step, trained in distil(encoder, taught, lengths[1], steps=steps, pieces=PIECES, rate=rate, seed=stage):
             print(f"step {step}: {measure(trained, held, lengths[0], BOUNDS)}", flush=True)
         encoder = trained
     state = {name: value.float().cpu().numpy() for name, value in encoder.state_dict().items()}
